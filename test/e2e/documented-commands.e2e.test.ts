@@ -93,6 +93,7 @@ async function substitutions(): Promise<readonly (readonly [string, string])[]> 
     ['<ARN of your MFA device>', `arn:aws:iam::${app.accountId}:mfa/me`],
     ['<code>', '123456'],
     ['us-east-1a', `${app.region}a`],
+    ['--plan daily', `--plan ${testPlans.documents}`],
     ['preview daily', `preview ${testPlans.documents}`],
     [' photos', ` ${documents}`],
     ...ownResources(),

@@ -6,6 +6,7 @@ import { makeDeployment, PLENTY } from './support/deployment.ts';
 const CONFIGURATION = {
   plans: [],
   tagKey: 'backup',
+  sources: { buckets: [], keys: [] },
   restoreTargets: { buckets: [], roles: [] },
   restoreWorkers: 7,
 };

@@ -17,7 +17,14 @@ import {
   UnknownNameError,
   type WriteServices,
 } from '@holdfast/engine';
-import { type BackupType, defaultImageSettings, type Plans, RetentionRules } from '@holdfast/engine/model';
+import type { SourceFacts } from '@holdfast/aws/inventory';
+import {
+  type BackupType,
+  defaultImageSettings,
+  type DeployedConfiguration,
+  type Plans,
+  RetentionRules,
+} from '@holdfast/engine/model';
 import {
   FakeClock,
   MemoryCatalog,
@@ -145,6 +152,14 @@ export class CliUnderTest {
   plans: Plans | undefined = [dailyPlan];
   /** What restores may write to. */
   restoreBuckets: readonly string[] | undefined = ['b', 'photos'];
+  /** Kinds of resources that are no buckets. */
+  readonly kinds = new Map<ResourceArn, ResourceRow['kind']>();
+  /** What resources say of themselves. */
+  readonly sourceFacts = new Map<ResourceArn, SourceFacts>();
+  configuration: Pick<DeployedConfiguration, 'tagKey' | 'sources'> | undefined = {
+    tagKey: 'holdfast:plan',
+    sources: { buckets: ['photos'], keys: [] },
+  };
   /** What the account has, or why it may not be looked at. */
   readonly inventory: Partial<Record<InventoryPart, readonly InventoryItem[] | Error>> = {};
   protection: readonly { readonly what: string; readonly value?: unknown; readonly problem?: string }[] = [];
@@ -196,9 +211,22 @@ export class CliUnderTest {
               ),
           },
           sources: {
-            kindOf: (arn) => (arn.startsWith('arn:aws:s3:::') ? 's3-bucket' : undefined),
+            kindOf: (arn) =>
+              arn.startsWith('arn:aws:s3:::') ? 's3-bucket' : this.kinds.get(arn as ResourceArn),
             openFiles: () => this.source,
             listVolumes: async () => [{ volumeId: 'vol-0a1', sizeGiB: 8 }],
+          },
+          tags: {
+            arnOf: async (name) => (name.startsWith('arn:') ? name : `arn:aws:s3:::${name}`) as ResourceArn,
+            look: async (arn) => {
+              const facts = this.sourceFacts.get(arn);
+              if (facts === undefined) throw new UnknownNameError(`there is no ${arn}`);
+              return facts;
+            },
+            put: async (arn, key, value) => {
+              const facts = this.sourceFacts.get(arn) ?? { tags: {}, isDecidedByTag: true, customerKeys: [] };
+              this.sourceFacts.set(arn, { ...facts, tags: { ...facts.tags, [key]: value } });
+            },
           },
           inventory: {
             list: (part) => {
@@ -214,6 +242,7 @@ export class CliUnderTest {
             vaultBucket: 'vault-bucket',
             region: 'eu-west-1',
             findPlans: async () => this.plans,
+            findSources: async () => this.configuration,
             findRestoreBuckets: async () => this.restoreBuckets,
             readProtection: async () => this.protection,
             findCaller: async () => 'arn:aws:sts::111122223333:assumed-role/Legal/ann',

@@ -25,11 +25,15 @@ export interface InventoryPlace {
  * databases still learns about buckets.
  */
 export class AccountInventory {
-  readonly #clients: Omit<InventoryClients, 'cloudTrail'>;
+  readonly #clients: Omit<InventoryClients, 'cloudTrail' | 's3Control'>;
   readonly #place: InventoryPlace;
   readonly #clock: Clock;
 
-  constructor(clients: Omit<InventoryClients, 'cloudTrail'>, place: InventoryPlace, clock: Clock) {
+  constructor(
+    clients: Omit<InventoryClients, 'cloudTrail' | 's3Control'>,
+    place: InventoryPlace,
+    clock: Clock,
+  ) {
     this.#clients = clients;
     this.#place = place;
     this.#clock = clock;

@@ -5,9 +5,10 @@ import type { EC2Client } from '@aws-sdk/client-ec2';
 import { EFSClient } from '@aws-sdk/client-efs';
 import { RDSClient } from '@aws-sdk/client-rds';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { type ClientOptions, commonOptions } from '../sdk/client-options.ts';
+import { S3ControlClient } from '@aws-sdk/client-s3-control';
+import { type ClientOptions, commonOptions, isLoopback } from '../sdk/client-options.ts';
 
-/** Clients of all services that hold data of an account, and of the one that records who touches it. */
+/** Clients of all services that hold data of an account, and of those that watch and tag it. */
 export interface InventoryClients {
   readonly s3: S3Client;
   readonly ec2: EC2Client;
@@ -16,17 +17,25 @@ export interface InventoryClients {
   readonly rds: RDSClient;
   readonly dynamo: DynamoDBClient;
   readonly cloudTrail: CloudTrailClient;
+  readonly s3Control: S3ControlClient;
 }
 
 /** Makes those that nothing else needs. */
 export function makeInventoryClients(
   options: ClientOptions = {},
-): Pick<InventoryClients, 'efs' | 'rds' | 'dynamo' | 'cloudTrail'> {
+): Pick<InventoryClients, 'efs' | 'rds' | 'dynamo' | 'cloudTrail' | 's3Control'> {
   const common = commonOptions(options);
   return {
     efs: new EFSClient(common),
     rds: new RDSClient(common),
     dynamo: new DynamoDBClient(common),
     cloudTrail: new CloudTrailClient(common),
+    s3Control: new S3ControlClient({ ...common, ...endpointOnThisMachine(options) }),
   };
+}
+
+/** The account goes into the host's name, which an address of this machine has no room for. */
+function endpointOnThisMachine(options: ClientOptions) {
+  const endpoint = options.endpoint ?? process.env['AWS_ENDPOINT_URL'] ?? '';
+  return isLoopback(endpoint) ? { endpointProvider: () => ({ url: new URL(endpoint) }) } : {};
 }

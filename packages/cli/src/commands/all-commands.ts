@@ -18,6 +18,7 @@ import { lsCommand } from './ls.ts';
 import { maintainCommand } from './maintain.ts';
 import { plansCommand } from './plans.ts';
 import { pointsCommand } from './points.ts';
+import { protectCommand } from './protect.ts';
 import { quoteCommand } from './quote.ts';
 import { resourcesCommand } from './resources.ts';
 import { restoreCommand } from './restore.ts';
@@ -35,6 +36,7 @@ export const commands: readonly CommandDefinition[] = [
   coverageCommand,
   resourcesCommand,
   plansCommand,
+  protectCommand,
   quoteCommand,
   usageCommand,
   backupCommand,

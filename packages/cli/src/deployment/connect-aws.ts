@@ -20,7 +20,12 @@ import {
   volumeOfArn,
 } from '@holdfast/aws';
 import { Ec2Images } from '@holdfast/aws/ec2';
-import { AccountInventory, makeInventoryClients, readVaultProtection } from '@holdfast/aws/inventory';
+import {
+  AccountInventory,
+  makeInventoryClients,
+  readVaultProtection,
+  SourceTags,
+} from '@holdfast/aws/inventory';
 import { type InventoryItem, isOfKind, type ResourceArn, UnknownNameError } from '@holdfast/engine';
 import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { ConnectedStorage, Connection, ConnectOptions, InventoryPart } from './connection.ts';
@@ -50,6 +55,10 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     );
     return { region, account: Account, partition: Arn.split(':')[1] ?? 'aws' };
   };
+  const sourceTags = new SourceTags(
+    { ...clients, ...inventoryClients },
+    async () => (await findPlace()).account,
+  );
   const openInventory = async (): Promise<
     Record<InventoryPart, (signal?: AbortSignal) => AsyncIterable<InventoryItem>>
   > => {
@@ -99,10 +108,25 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
         return new Set([...buckets, ...tables] as ResourceArn[]);
       },
     },
+    tags: {
+      arnOf: async (name) => {
+        if (name.startsWith('arn:')) return name as ResourceArn;
+        const { partition, account } = await findPlace();
+        const [, prefix] = /^(i|vol)-[0-9a-f]{8,17}$/.exec(name) ?? [];
+        return (
+          prefix === undefined
+            ? `arn:${partition}:s3:::${name}`
+            : `arn:${partition}:ec2:${region}:${account}:${prefix === 'i' ? 'instance' : 'volume'}/${name}`
+        ) as ResourceArn;
+      },
+      look: async (arn) => sourceTags.look(arn),
+      put: async (arn, key, value) => sourceTags.put(arn, key, value),
+    },
     deployment: {
       vaultBucket,
       region,
       findPlans: async () => (await findConfiguration())?.plans,
+      findSources: findConfiguration,
       findRestoreBuckets: async () => (await findConfiguration())?.restoreTargets.buckets,
       readProtection: async () => {
         const keyArn = await names.findKey();

@@ -12,6 +12,12 @@ import type { Connection, ConnectOptions } from './connection.ts';
 
 const isDirectory = 'a vault in a directory has no state machines';
 
+async function refuseTags(): Promise<never> {
+  throw new InvalidInputError(
+    'a vault in a directory takes directories, which need no tag; back one up with "holdfast backup --directory"',
+  );
+}
+
 async function refuse(): Promise<never> {
   throw new InvalidInputError(`${isDirectory}; name a deployment instead of --vault for that`);
 }
@@ -71,6 +77,7 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
       },
       listVolumes: async () => [],
     },
+    tags: { arnOf: refuseTags, look: refuseTags, put: refuseTags },
     inventory: {
       list: () => {
         throw new InvalidInputError(
@@ -83,6 +90,7 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
       vaultBucket: root,
       region: hostname(),
       findPlans: async () => undefined,
+      findSources: async () => undefined,
       findRestoreBuckets: async () => undefined,
       readProtection: async () => [],
       findCaller: async () => localCaller(),

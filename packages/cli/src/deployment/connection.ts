@@ -11,8 +11,8 @@ import type {
   SnapshotStates,
   WorkStore,
 } from '@holdfast/engine';
-import type { ProtectionFact } from '@holdfast/aws/inventory';
-import type { Plan, Plans } from '@holdfast/engine/model';
+import type { ProtectionFact, SourceFacts } from '@holdfast/aws/inventory';
+import type { DeployedConfiguration, Plan, Plans } from '@holdfast/engine/model';
 import type { LocalVaultOptions } from '@holdfast/node';
 import type { Executions } from './executions.ts';
 
@@ -21,6 +21,8 @@ export interface ConnectedDeployment {
   readonly region: string;
   /** The deployed plans; `undefined` where the deployment does not tell. */
   findPlans(): Promise<Plans | undefined>;
+  /** How resources are opted in, and which are read without a tag; `undefined` where the deployment does not tell. */
+  findSources(): Promise<Pick<DeployedConfiguration, 'tagKey' | 'sources'> | undefined>;
   /** Buckets that restores may write to; `undefined` where the deployment does not tell. */
   findRestoreBuckets(): Promise<readonly string[] | undefined>;
   /** How AWS protects the vault, one answer after the other. */
@@ -44,6 +46,15 @@ interface ConnectedSources {
 export const inventoryParts = ['buckets', 'machines', 'file systems', 'databases', 'tables'] as const;
 export type InventoryPart = (typeof inventoryParts)[number];
 
+/** Tags of resources, read and written with the caller's own rights. */
+interface ConnectedTags {
+  /** ARN of a bucket, instance or volume of this account and region by its name. */
+  arnOf(name: string): Promise<ResourceArn>;
+  /** @throws {@link UnknownNameError} there is no such resource. */
+  look(arn: ResourceArn): Promise<SourceFacts>;
+  put(arn: ResourceArn, key: string, value: string): Promise<void>;
+}
+
 interface ConnectedInventory {
   /** Lists a part of the account, in the region of the deployment, with the caller's own rights. */
   list(part: InventoryPart, signal?: AbortSignal): AsyncIterable<InventoryItem>;
@@ -66,6 +77,7 @@ export interface Connection {
   /** Resources that are backed up, read with the caller's own rights. */
   readonly sources: ConnectedSources;
   readonly inventory: ConnectedInventory;
+  readonly tags: ConnectedTags;
   /** Set for a vault in a directory instead of a deployment. */
   readonly localVault?: LocalVaultOptions | undefined;
   close(): void;

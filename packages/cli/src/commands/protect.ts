@@ -1,0 +1,125 @@
+import { InvalidInputError, newId, type ResourceArn, type RunId } from '@holdfast/engine';
+import {
+  type DeployedConfiguration,
+  getPlan,
+  isImageKind,
+  type Plan,
+  type ResourceKind,
+} from '@holdfast/engine/model';
+import type { SourceFacts } from '@holdfast/aws/inventory';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { getDeployedPlans } from '../names/deployed-plans.ts';
+import { shortNameOf } from '../names/resolve.ts';
+import { UsageError } from '../terminal/errors.ts';
+
+interface Wanted {
+  readonly arn: ResourceArn;
+  readonly kind: ResourceKind;
+  readonly plan: Plan;
+  readonly tagKey: string;
+  /** The plan that its tag names already. */
+  readonly before: string | undefined;
+}
+
+export const protectCommand = defineCommand({
+  name: 'protect',
+  summary: 'Opt a bucket, instance or volume in: check that it can be read, tag it, start its first backup.',
+  declare: (command) =>
+    command
+      .argument('<resource>')
+      .requiredOption('--plan <name>', 'the plan that its tag will name')
+      .option('--no-backup', 'leave the first backup to the schedule')
+      .option('--dry-run', 'say what it would do, and what stands in the way; change nothing'),
+  async run(context, { plan: planName, backup, dryRun }, name) {
+    if (name === '') throw new UsageError('name a bucket, an instance, a volume, or an ARN');
+    const connection = await context.connect();
+    const plan = getPlan(await getDeployedPlans(connection), planName);
+    const sources = await connection.deployment.findSources();
+    if (sources === undefined)
+      throw new InvalidInputError('the deployment does not tell its tag; deploy this version');
+    const arn = await connection.tags.arnOf(name);
+    const kind = connection.sources.kindOf(arn);
+    if (kind === undefined)
+      throw new InvalidInputError(
+        `${arn} is not a bucket, an instance or a volume; "holdfast coverage" says what cannot be backed up`,
+      );
+    if ((await connection.inventory.findOwn()).has(arn))
+      throw new InvalidInputError(
+        `${arn} belongs to this deployment; its own data is not backed up into itself`,
+      );
+    const facts = await connection.tags.look(arn);
+    const { tagKey } = sources;
+    const wanted: Wanted = { arn, kind, plan, tagKey, before: facts.tags[tagKey] };
+    const obstacles = obstaclesOf(wanted, facts, sources);
+    if (obstacles.length > 0)
+      throw new InvalidInputError(
+        `${arn} could not be backed up, and is not tagged: ${obstacles.join('; ')}`,
+      );
+    if (dryRun === true) return say(wanted, { backup, done: false }, {}, context);
+    await connection.tags.put(arn, tagKey, plan.name);
+    const started = backup ? await startFirst(wanted, facts, connection, context) : {};
+    return say(wanted, { backup, done: true }, started, context);
+  },
+});
+
+/** Reasons why functions could not read it, each with its remedy. Policies of the bucket and the keys are not evaluated. */
+function obstaclesOf(
+  { arn, kind, plan }: Wanted,
+  { isDecidedByTag, customerKeys }: SourceFacts,
+  { sources }: Pick<DeployedConfiguration, 'sources'>,
+): readonly string[] {
+  const obstacles: string[] = [];
+  const name = shortNameOf(arn);
+  if (!isDecidedByTag && !sources.buckets.includes(name))
+    obstacles.push(
+      `no tag decides about bucket ${name}, as ABAC is not enabled on it, and sources.buckets of the plans file does not ` +
+        `name it; either "aws s3api put-bucket-abac --bucket ${name} --abac-status Status=Enabled", or name it and deploy`,
+    );
+  const readsKeys = !isImageKind(kind) || plan.images.blocks === 'vault';
+  for (const key of customerKeys)
+    if (readsKeys && !sources.keys.includes(key))
+      obstacles.push(
+        `it is encrypted with ${key}, which sources.keys of the plans file does not name; name it, deploy, and let the ` +
+          "key's own policy delegate to IAM",
+      );
+  return obstacles;
+}
+
+async function startFirst(
+  { arn, kind, plan, tagKey }: Wanted,
+  { tags }: SourceFacts,
+  { services, executions }: Connection,
+  { clock }: CommandContext,
+) {
+  // As discovery will write it with the next cycle.
+  const row = { arn, kind, plan: plan.name, seenAt: clock.now(), tags: { ...tags, [tagKey]: plan.name } };
+  await services.catalog.resources.put(row);
+  const runId = newId<RunId>(services.random);
+  const input = { resourceArn: arn, kind, plan: plan.name, type: 'full', runId } as const;
+  return { runId, execution: await executions.start('protect', runId, input) };
+}
+
+async function say(
+  { arn, plan, tagKey, before }: Wanted,
+  { backup, done }: { readonly backup: boolean; readonly done: boolean },
+  started: { readonly runId?: RunId; readonly execution?: string },
+  { out }: CommandContext,
+): Promise<void> {
+  if (out.json)
+    return out.document({
+      arn,
+      plan: plan.name,
+      tagKey,
+      planBefore: before ?? null,
+      tagged: done,
+      ...started,
+    });
+  const from = before === undefined || before === plan.name ? '' : `, instead of ${before}`;
+  await out.line(`${arn} ${done ? 'is' : 'would be'} tagged ${tagKey}=${plan.name}${from}`);
+  if (!backup)
+    return out.line('its first backup comes with the next cycle of the plan: see "holdfast plans"');
+  if (started.runId === undefined) return out.line('its first backup would be started');
+  await out.line(`run ${started.runId} of it has started (full)`);
+  await out.line(`execution ${started.execution}`);
+}

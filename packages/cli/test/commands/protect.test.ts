@@ -1,0 +1,101 @@
+import { beforeEach, expect, test } from 'vitest';
+import { bucketArn, CliUnderTest, dailyPlan, volumeArn } from '../cli-under-test.ts';
+
+const key = 'arn:aws:kms:eu-west-1:111122223333:key/1';
+const open = { tags: { team: 'web' }, isDecidedByTag: false, customerKeys: [] };
+
+let cli: CliUnderTest;
+
+beforeEach(() => {
+  cli = new CliUnderTest();
+  cli.sourceFacts.set(bucketArn, open);
+});
+
+test('tags a bucket that the deployment may read, keeps its other tags, and starts its first backup', async () => {
+  const { code, out } = await cli.run('protect', 'photos', '--plan', 'daily');
+
+  expect(code).toBe(0);
+  expect(cli.sourceFacts.get(bucketArn)?.tags).toEqual({ team: 'web', 'holdfast:plan': 'daily' });
+  expect(cli.executions.started).toMatchObject([
+    { machine: 'protect', input: { resourceArn: bucketArn, kind: 's3-bucket', plan: 'daily', type: 'full' } },
+  ]);
+  const [{ name, input } = { name: '', input: {} }] = cli.executions.started;
+  expect(input).toMatchObject({ runId: name });
+  expect(out).toContain(`${bucketArn} is tagged holdfast:plan=daily\nrun ${name} of it has started (full)\n`);
+  expect(await cli.json('resources')).toMatchObject([{ arn: bucketArn, plan: 'daily' }]);
+});
+
+test('says what it would do, and does nothing, for --dry-run', async () => {
+  cli.sourceFacts.set(bucketArn, { ...open, tags: { 'holdfast:plan': 'weekly' } });
+
+  const { code, out } = await cli.run('protect', 'photos', '--plan', 'daily', '--dry-run');
+
+  expect(out).toBe(
+    `${bucketArn} would be tagged holdfast:plan=daily, instead of weekly\nits first backup would be started\n`,
+  );
+  expect(code).toBe(0);
+  expect(cli.sourceFacts.get(bucketArn)?.tags).toEqual({ 'holdfast:plan': 'weekly' });
+  expect(cli.executions.started).toEqual([]);
+});
+
+test('leaves the first backup to the schedule where it is asked to', async () => {
+  const document = await cli.json('protect', 'photos', '--plan', 'daily', '--no-backup');
+
+  expect(document).toEqual({
+    arn: bucketArn,
+    plan: 'daily',
+    tagKey: 'holdfast:plan',
+    planBefore: null,
+    tagged: true,
+  });
+  expect(cli.executions.started).toEqual([]);
+});
+
+test('does not tag a bucket that functions could not read, and names each remedy', async () => {
+  cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: [], keys: [] } };
+  cli.sourceFacts.set(bucketArn, { ...open, customerKeys: [key] });
+
+  const { code, err } = await cli.run('protect', 'photos', '--plan', 'daily');
+
+  expect(err).toContain('"aws s3api put-bucket-abac --bucket photos --abac-status Status=Enabled"');
+  expect(err).toContain(`it is encrypted with ${key}, which sources.keys of the plans file does not name`);
+  expect(code).toBe(2);
+  expect(cli.sourceFacts.get(bucketArn)?.tags).toEqual({ team: 'web' });
+});
+
+test('a tag alone is enough where it decides, and a named key is allowed', async () => {
+  cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: [], keys: [key] } };
+  cli.sourceFacts.set(bucketArn, { ...open, isDecidedByTag: true, customerKeys: [key] });
+
+  expect((await cli.run('protect', 'photos', '--plan', 'daily')).code).toBe(0);
+});
+
+test('a key matters for a volume only where its blocks are read', async () => {
+  const facts = { tags: {}, isDecidedByTag: true, customerKeys: [key] };
+  cli.sourceFacts.set(volumeArn, facts);
+  cli.kinds.set(volumeArn, 'ebs-volume');
+  cli.plans = [
+    { ...dailyPlan, name: 'vault', images: { ...dailyPlan.images, blocks: 'vault' } },
+    { ...dailyPlan, name: 'snapshots', images: { ...dailyPlan.images, blocks: 'none' } },
+  ];
+
+  expect((await cli.run('protect', volumeArn, '--plan', 'vault')).code).toBe(2);
+  expect((await cli.run('protect', volumeArn, '--plan', 'snapshots')).code).toBe(0);
+});
+
+test.for([
+  [['protect', 'photos', '--plan', 'dayly'], 3, 'plan "dayly" does not exist; deployed plans are: daily'],
+  [['protect', 'nowhere', '--plan', 'daily'], 3, 'there is no arn:aws:s3:::nowhere'],
+  [['protect', 'vault-bucket', '--plan', 'daily'], 2, 'belongs to this deployment'],
+  [
+    ['protect', 'arn:aws:rds:eu-west-1:1:db:d', '--plan', 'daily'],
+    2,
+    'is not a bucket, an instance or a volume',
+  ],
+] as const)('%j ends with %i: %s', async ([words, wanted, message]) => {
+  const { code, err } = await cli.run(...words);
+
+  expect(err).toContain(message);
+  expect(code).toBe(wanted);
+  expect(cli.executions.started).toEqual([]);
+});
