@@ -24,6 +24,7 @@ import { LiveActor, type Program } from './live-actor.ts';
 import { maintainDaily, rebuild } from './maintainers.ts';
 import { Restorer } from './restorer.ts';
 import { emptyReport, type WalkReport } from './walk-report.ts';
+import { WalkedVolume } from './walked-volume.ts';
 import { perform, World, type Ports } from './world.ts';
 
 const minuteMs = 60_000;
@@ -66,6 +67,7 @@ class RandomWalk {
   readonly #invariants: Invariants;
   readonly #restorer: Restorer;
   readonly #files = new Map<ResourceArn, Map<string, string>>();
+  readonly #volume = new WalkedVolume('arn:aws:ec2:eu-central-1:111122223333:volume/vol-1' as ResourceArn);
   readonly #log: string[] = [];
   #book = new CallBook();
   #actors: Actor[] = [];
@@ -86,7 +88,7 @@ class RandomWalk {
     this.#keyring = parts.keyring;
     this.#invariants = new Invariants({ ...parts, holdsByRow: true });
     this.#restorer = new Restorer(parts.keys);
-    for (let serial = 0; serial < 3; serial += 1)
+    for (let serial = 0; serial < 2; serial += 1)
       this.#files.set(
         `arn:aws:s3:::walk-${serial}` as ResourceArn,
         new Map([['first', `content ${serial}`]]),
@@ -139,16 +141,16 @@ class RandomWalk {
       if (!this.#actors.some(({ kind }) => kind === 'rebuilder')) await this.#startRebuilder();
     } else {
       await this.#start('maintainer', async (services, keys) =>
-        maintainDaily(services, keys, [...this.#files.keys()]),
+        maintainDaily(services, keys, this.#resources),
       );
       if (this.#dice.happens('twoMaintainers'))
         await this.#start('maintainer', async (services, keys) =>
-          maintainDaily(services, keys, [...this.#files.keys()]),
+          maintainDaily(services, keys, this.#resources),
         );
       if (this.#dice.happens('hold')) await this.#startHold();
       if (this.#dice.happens('release')) await this.#startRelease();
     }
-    for (const arn of this.#files.keys()) if (this.#dice.happens('run')) await this.#startRun(arn);
+    for (const arn of this.#resources) if (this.#dice.happens('run')) await this.#startRun(arn);
     if (this.#dice.happens('damage')) await this.#damageMark();
   }
 
@@ -170,10 +172,6 @@ class RandomWalk {
   }
 
   async #startRun(resourceArn: ResourceArn): Promise<void> {
-    const files = this.#files.get(resourceArn) as Map<string, string>;
-    changeFiles(files, this.#dice);
-    const source = new MemorySource(new FakeClock(this.#clock.now()));
-    for (const [path, content] of files) source.plant(path, content);
     const runId = newId<RunId>(this.#random);
     const type = this.#dice.pick([
       'full',
@@ -182,9 +180,22 @@ class RandomWalk {
       'incremental',
       'differential',
     ] as const);
-    this.#restorer.expect(runId, files);
     this.report.runs += 1;
-    const keepDays = 2 + [...this.#files.keys()].indexOf(resourceArn) * 4;
+    const keepDays = 2 + this.#resources.indexOf(resourceArn) * 4;
+    const plan = `keep-${keepDays}`;
+    const files = this.#files.get(resourceArn);
+    if (files === undefined) {
+      this.#volume.change(this.#dice);
+      const takenAt = this.#clock.now();
+      const { content, program } = this.#volume.backUp({ runId, type, plan, keepDays, takenAt });
+      this.#restorer.expectVolume(runId, content);
+      await this.#start('run', program);
+      return;
+    }
+    changeFiles(files, this.#dice);
+    const source = new MemorySource(new FakeClock(this.#clock.now()));
+    for (const [path, content] of files) source.plant(path, content);
+    this.#restorer.expect(runId, files);
     await this.#start('run', async (services) => {
       const { root } = await backUpFiles(
         services,
@@ -192,7 +203,7 @@ class RandomWalk {
           runId,
           resourceArn,
           resourceKind: 's3-bucket',
-          plan: `keep-${keepDays}`,
+          plan,
           type,
           keepDays,
           readTags: true,
@@ -201,6 +212,10 @@ class RandomWalk {
       );
       return root.point;
     });
+  }
+
+  get #resources(): readonly ResourceArn[] {
+    return [...this.#files.keys(), this.#volume.arn];
   }
 
   async #startHold(): Promise<void> {

@@ -1,0 +1,85 @@
+import type { ResourceArn, RunId } from '../../src/ids.ts';
+import { copyBlocks } from '../../src/images/copy-blocks.ts';
+import { listBlocks } from '../../src/images/list-blocks.ts';
+import type { BackupType } from '../../src/model/backup-type.ts';
+import { joinShards } from '../../src/protect/join-shards.ts';
+import { commitPoint } from '../../src/runs/commit-point.ts';
+import { openRun } from '../../src/runs/open-run.ts';
+import { FakeClock, MemoryBlockSource } from '../../src/testing/index.ts';
+import type { Dice } from './dice.ts';
+import type { Program } from './live-actor.ts';
+
+const blockBytes = 512;
+const volumeBlocks = 200;
+
+/** What a run of a volume is to do. */
+interface VolumeRun {
+  readonly runId: RunId;
+  readonly type: BackupType;
+  readonly plan: string;
+  readonly keepDays: number;
+  readonly takenAt: Date;
+}
+
+/** A volume whose blocks a random walk changes and backs up. Blocks repeat, so that packs are shared. */
+export class WalkedVolume {
+  readonly arn: ResourceArn;
+  // Of a time that stands still: no token of a snapshot ends.
+  readonly #disks = new MemoryBlockSource(new FakeClock(), { blockBytes, pageBlocks: 7 });
+  readonly #volume = this.#disks.makeVolume(volumeBlocks * blockBytes);
+  readonly #snapshots: string[] = [];
+
+  constructor(arn: ResourceArn) {
+    this.arn = arn;
+  }
+
+  /** Writes and trims some blocks; now and then snapshots go that a next run would compare with. */
+  change(dice: Dice): void {
+    for (let change = dice.number(8); change > 0; change -= 1) {
+      const index = dice.number(volumeBlocks);
+      if (dice.number(5) === 0) this.#disks.trim(this.#volume, index);
+      else this.#disks.write(this.#volume, index, new Uint8Array(blockBytes).fill(dice.number(12)));
+    }
+    if (dice.number(6) > 0) return;
+    for (const snapshot of this.#snapshots.splice(0)) this.#disks.removeSnapshot(snapshot);
+  }
+
+  /** Takes the snapshot of a run. @returns the volume's content, and a program that copies its blocks and commits. */
+  backUp({ runId, type, plan: planName, keepDays, takenAt }: VolumeRun): {
+    content: Uint8Array;
+    program: Program;
+  } {
+    const disks = this.#disks;
+    const [volume, snapshot] = [this.#volume, disks.takeSnapshot(this.#volume)];
+    this.#snapshots.push(snapshot);
+    const program: Program = async (services) => {
+      const opened = await openRun(services, {
+        runId,
+        resourceArn: this.arn,
+        resourceKind: 'ebs-volume',
+        plan: planName,
+        type,
+        keepDays,
+        readTags: false,
+        blocks: true,
+        sourceNow: async () => Promise.resolve(takenAt),
+      });
+      if (opened.state === 'over') return 'over';
+      const { plan, keys } = opened;
+      const listed = await listBlocks(services, keys, plan, {
+        source: disks,
+        volumes: [{ volume, snapshot }],
+        limits: { blocks: 40, extents: 65_536 },
+        shouldStop: () => false,
+      });
+      if (!listed.done) throw new TypeError('a listing that is never told to stop has stopped');
+      for (const shard of listed.shards) await copyBlocks(services, shard, { plan, keys, source: disks });
+      const { root } = await commitPoint(services, keys, plan, async () => ({
+        ...(await joinShards(services, keys, plan, listed.shards.length)),
+        image: { snapshots: [] },
+      }));
+      return root.point;
+    };
+    return { content: disks.contentOf(snapshot), program };
+  }
+}
