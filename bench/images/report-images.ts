@@ -56,8 +56,19 @@ export function figuresOf(
       `stored at a ${number(ratio, 1)}th of their size), and ${dollars(month * prices.ebsSnapshot.gibibyteMonth)} as EBS ` +
       `snapshots or in AWS Backup, which bills those.`,
     '',
+    baseLine(costs.map((cost) => sum(cost.dollars))),
+    '',
     ...workerLines(wire, ratio),
   ].join('\n');
+}
+
+/** The two ways to the next run: what `baseSnapshot` chooses between. */
+function baseLine([, , changes = 0, again = 0]: readonly number[]): string {
+  return (
+    `With a base, a daily plan pays ${dollars(1024 * prices.ebsSnapshot.gibibyteMonth)} a month for the snapshot of each ` +
+    `TiB in use, and ${dollars(30 * changes)} for the runs that read the 1 % which changes a day; without one it pays ` +
+    `${dollars(again)} for each run.`
+  );
 }
 
 /** The speed of one worker, and that of as many as copy one snapshot by default. */
