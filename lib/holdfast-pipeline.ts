@@ -11,7 +11,7 @@ import { ConfigurationObject } from './functions/configuration-object.ts';
 import { CycleWorkflow } from './workflows/cycle-workflow.ts';
 import { allow, ExactPolicy } from './functions/exact-policy.ts';
 import { ExecutionWatch } from './workflows/execution-watch.ts';
-import { executionsOf } from './workflows/executions-of.ts';
+import { executionsOf, mapRunsOf } from './workflows/executions-of.ts';
 import { accountOfArn } from './vault/vault-access.ts';
 import { HoldWorkflow } from './workflows/hold-workflow.ts';
 import { MaintenanceWorkflow } from './workflows/maintenance-workflow.ts';
@@ -213,6 +213,7 @@ export class HoldfastPipeline extends Construct {
           stop.map(executionsOf),
           accountOfArn,
         ),
+        allow('SeeProgress', ['states:DescribeMapRun'], stop.map(mapRunsOf), accountOfArn),
       ],
     });
   }

@@ -3,7 +3,9 @@ import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-clo
 import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
+  DescribeMapRunCommand,
   ListExecutionsCommand,
+  ListMapRunsCommand,
   SFNClient,
   StartExecutionCommand,
   StopExecutionCommand,
@@ -161,4 +163,26 @@ test('lists executions with their times', async () => {
   expect(await executions().list('cycle', 5)).toEqual([
     { name: 'n', status: 'running', startedAt: startDate },
   ]);
+});
+
+function mapRun(name: string) {
+  return {
+    executionArn: 'arn:e',
+    mapRunArn: `arn:map:${name}`,
+    stateMachineArn: 'arn:m',
+    startDate: new Date(0),
+  };
+}
+
+test('sums up the parts of all maps of an execution, those too that failed', async () => {
+  const counts = { pending: 1, running: 2, succeeded: 4, failed: 1, timedOut: 0, aborted: 0, total: 8 };
+  stepFunctions.on(ListMapRunsCommand).resolves({ mapRuns: ['one', 'two'].map(mapRun) });
+  stepFunctions.on(DescribeMapRunCommand).resolves({ itemCounts: { ...counts, resultsWritten: 0 } });
+
+  expect(await executions().findParts('arn:e')).toEqual({ done: 10, total: 16 });
+
+  stepFunctions.on(ListMapRunsCommand).resolves({ mapRuns: [] });
+  expect(await executions().findParts('arn:e')).toBeUndefined();
+  stepFunctions.on(ListMapRunsCommand).rejects(sdkError('AccessDeniedException', 400));
+  expect(await executions().findParts('arn:e')).toBeUndefined();
 });

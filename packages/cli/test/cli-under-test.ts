@@ -58,6 +58,8 @@ class MemoryExecutions implements Executions {
   /** Called on every look, before the answer: what the machine does meanwhile. */
   onLook: (execution: string, look: number) => Promise<void> = async () => {};
   cycles: readonly ListedExecution[] | Error = [];
+  /** How far every execution is. */
+  parts: { done: number; total: number } | undefined;
   /** Why nothing may be started. */
   refusal: Error | undefined;
   #looks = 0;
@@ -80,6 +82,10 @@ class MemoryExecutions implements Executions {
   async stop(execution: string): Promise<void> {
     this.stopped.push(execution);
     this.end(execution, { status: 'stopped' });
+  }
+
+  async findParts(): Promise<{ readonly done: number; readonly total: number } | undefined> {
+    return this.parts;
   }
 
   async list(): Promise<readonly ListedExecution[]> {

@@ -18,8 +18,8 @@ import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResource } from '../names/resolve.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
 import { choiceOption, compressionOption, numberOption, workersOption } from '../terminal/options.ts';
-import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
-import { failureText, waitForExecution, parseOutput } from '../deployment/executions.ts';
+import { bytesText, countText, timeText } from '../terminal/text.ts';
+import { failureText, noteProgress, waitForExecution, parseOutput } from '../deployment/executions.ts';
 import * as z from 'zod';
 
 /** Part of the protect machine's output that says whether there was nothing to do. */
@@ -135,20 +135,12 @@ async function follow(
   const { out, progress, clock, signal } = context;
   const { catalog } = services;
   progress.note(`run ${runId} of ${resource.arn} has started (${started.type})`);
-  let last = '';
-  const state = await waitForExecution(execution, {
-    executions,
-    clock,
-    signal,
-    onLook: async (seconds) => {
-      const run = await catalog.runs.find(runId);
-      const now = run === undefined ? 'starting' : `${run.type}, ${run.state}`;
-      // A line for every change, and one a minute as a sign of life.
-      const line = `${now} ${Math.floor(seconds / 60)}`;
-      if (line !== last) progress.note(`run ${runId}: ${now}, ${durationText(seconds)}`);
-      last = line;
-    },
-  });
+  const doing = async (): Promise<string> => {
+    const run = await catalog.runs.find(runId);
+    return `run ${runId}: ${run === undefined ? 'starting' : `${run.type}, ${run.state}`}`;
+  };
+  const onLook = noteProgress(progress, doing, execution, executions);
+  const state = await waitForExecution(execution, { executions, clock, signal, onLook });
   const run = await catalog.runs.find(runId);
   const point = run?.pointId === undefined ? undefined : await catalog.points.find(run.pointId);
   if (run === undefined || point === undefined) {

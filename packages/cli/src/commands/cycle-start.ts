@@ -2,7 +2,7 @@ import { newId } from '@holdfast/engine';
 import { BackupType, CycleReport, getPlan } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
-import { failureText, noteMinutes, parseOutput, waitForExecution } from '../deployment/executions.ts';
+import { failureText, noteProgress, parseOutput, waitForExecution } from '../deployment/executions.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
@@ -40,7 +40,7 @@ export const cycleStartCommand = defineCommand({
       return context.out.line(`execution ${execution}`);
     }
     progress.note(`cycle ${cycleId} of ${plan} has started (${type})`);
-    const onLook = noteMinutes(progress, `cycle ${cycleId}`);
+    const onLook = noteProgress(progress, `cycle ${cycleId}`, execution, executions);
     const state = await waitForExecution(execution, { executions, clock, signal, onLook });
     if (state.status !== 'succeeded')
       throw new ExecutionFailedError(`cycle ${cycleId}: ${failureText(state)}`);

@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
-import { parseOutput, failureText, noteMinutes, waitForExecution } from '../deployment/executions.ts';
+import { parseOutput, failureText, noteProgress, waitForExecution } from '../deployment/executions.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 
@@ -55,7 +55,7 @@ async function follow(
   { out, progress, clock, signal }: CommandContext,
 ): Promise<void> {
   progress.note(`maintenance has started, execution ${execution}`);
-  const onLook = noteMinutes(progress, 'maintenance: running');
+  const onLook = noteProgress(progress, 'maintenance: running', execution, executions);
   const state = await waitForExecution(execution, { executions, clock, signal, onLook });
   if (state.status !== 'succeeded')
     throw new ExecutionFailedError(`maintenance did not succeed: ${failureText(state)}`);

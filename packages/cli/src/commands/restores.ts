@@ -2,7 +2,12 @@ import { InvalidInputError, isOfKind, type RestoreRow, UnknownNameError } from '
 import { RestoreRequest } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { type ExecutionState, noteMinutes, parseOutput, waitForExecution } from '../deployment/executions.ts';
+import {
+  type ExecutionState,
+  noteProgress,
+  parseOutput,
+  waitForExecution,
+} from '../deployment/executions.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn, resolveRestore } from '../names/resolve.ts';
@@ -119,7 +124,12 @@ async function show(
   let { execution } = found;
   if (wait && execution?.status === 'running' && row.execution !== undefined) {
     const { signal, progress } = context;
-    const onLook = noteMinutes(progress, `restore ${row.restoreId.slice(0, shownDigits)}`);
+    const onLook = noteProgress(
+      progress,
+      `restore ${row.restoreId.slice(0, shownDigits)}`,
+      row.execution,
+      connection.executions,
+    );
     execution = await waitForExecution(row.execution, {
       executions: connection.executions,
       clock,

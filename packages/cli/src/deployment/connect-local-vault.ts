@@ -59,6 +59,7 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
     executions: {
       start: refuse,
       get: refuse,
+      findParts: async () => undefined,
       stop: async (execution) => {
         if (interruptProcess(execution)) return;
         throw new InvalidInputError('the run is of another machine; stop its process there');

@@ -24,6 +24,12 @@ export interface ListedExecution {
   readonly endedAt?: Date;
 }
 
+/** Parts of the maps that an execution has begun: shards, partitions, or resources. */
+export interface ExecutionParts {
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface Executions {
   /**
    * @param name - at most 80 of `[A-Za-z0-9_-]`, new for every request.
@@ -35,6 +41,8 @@ export interface Executions {
   get(execution: string): Promise<ExecutionState>;
   /** Stops an execution; one that is over or forgotten is left as it is. */
   stop(execution: string, cause: string): Promise<void>;
+  /** How far an execution is; `undefined` before its first map, or where the caller may not know. */
+  findParts(execution: string): Promise<ExecutionParts | undefined>;
   /** Newest first. */
   list(machine: Machine, limit: number): Promise<readonly ListedExecution[]>;
 }
@@ -49,14 +57,41 @@ export interface WaitOptions {
   readonly onLook?: (seconds: number) => void | Promise<void>;
 }
 
-/** Makes an `onLook` that says once a minute what is being done, as a sign of life. */
-export function noteMinutes(progress: ProgressLines, doing: string): (seconds: number) => void {
+/** Seconds between two lines about an execution: nobody should have to wonder whether anything goes on. */
+const quietSeconds = 10;
+
+/** Makes an `onLook` that says every ten seconds how far an execution is, and when it may be done. */
+export function noteProgress(
+  progress: ProgressLines,
+  doing: string | (() => Promise<string>),
+  execution: string,
+  executions: Executions,
+): (seconds: number) => Promise<void> {
   let noted = 0;
-  return (seconds) => {
-    const minutes = Math.floor(seconds / 60);
-    if (minutes > noted) progress.note(`${doing}, ${durationText(seconds)}`);
-    noted = minutes;
+  let before: { readonly seconds: number; readonly done: number } | undefined;
+  return async (seconds) => {
+    if (!progress.isShown || seconds - noted < quietSeconds) return;
+    noted = seconds;
+    const parts = await executions.findParts(execution);
+    const what = typeof doing === 'string' ? doing : await doing();
+    progress.note(
+      `${what}, ${durationText(seconds)}${parts === undefined ? '' : partsText(parts, seconds, before)}`,
+    );
+    if (parts !== undefined) before ??= { seconds, done: parts.done };
   };
+}
+
+/** @param before - the first look at the parts: parts since then say how fast they are done. */
+function partsText(
+  { done, total }: ExecutionParts,
+  seconds: number,
+  before: { readonly seconds: number; readonly done: number } | undefined,
+): string {
+  const share = total === 0 ? '' : `, ${Math.floor((100 * done) / total)} %`;
+  const since = done - (before?.done ?? done);
+  const left =
+    since > 0 && before !== undefined ? ((total - done) * (seconds - before.seconds)) / since : undefined;
+  return `: ${done} of ${total} parts${share}${left === undefined || done === total ? '' : `, about ${durationText(left)} left`}`;
 }
 
 /**

@@ -1,14 +1,16 @@
 import {
   DescribeExecutionCommand,
+  DescribeMapRunCommand,
   type ExecutionStatus,
   ListExecutionsCommand,
+  ListMapRunsCommand,
   type SFNClient,
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { answerOf, toEngineError } from '@holdfast/aws';
-import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
-import type { Executions, ExecutionState, ListedExecution, Machine } from './executions.ts';
+import { BackupError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import type { ExecutionParts, Executions, ExecutionState, ListedExecution, Machine } from './executions.ts';
 
 const statuses: Readonly<Record<ExecutionStatus, ExecutionState['status']>> = {
   RUNNING: 'running',
@@ -69,6 +71,25 @@ export class StepFunctionsExecutions implements Executions {
       );
     } catch (error) {
       if (!isMissing(error)) throw toEngineError(error, `stopping execution ${execution}`);
+    }
+  }
+
+  async findParts(execution: string): Promise<ExecutionParts | undefined> {
+    try {
+      const runs = await this.#client.send(new ListMapRunsCommand({ executionArn: execution }));
+      let parts: ExecutionParts | undefined;
+      for (const { mapRunArn } of runs.mapRuns ?? []) {
+        const { itemCounts } = await this.#client.send(new DescribeMapRunCommand({ mapRunArn }));
+        const { succeeded = 0, failed = 0, aborted = 0, timedOut = 0, total = 0 } = itemCounts ?? {};
+        const { done, total: before } = parts ?? { done: 0, total: 0 };
+        parts = { done: done + succeeded + failed + aborted + timedOut, total: before + total };
+      }
+      return parts;
+    } catch (error) {
+      const failure = toEngineError(error, `looking at the maps of execution ${execution}`);
+      // It only informs: whoever may not look waits all the same.
+      if (failure instanceof BackupError) return undefined;
+      throw failure;
     }
   }
 

@@ -3,7 +3,12 @@ import { type RestoreInput, type ThawOptions, ThawRequest } from '@holdfast/engi
 import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, RestoreUnrecordedError } from '../terminal/errors.ts';
-import { type ExecutionState, failureText, noteMinutes, waitForExecution } from '../deployment/executions.ts';
+import {
+  type ExecutionState,
+  failureText,
+  noteProgress,
+  waitForExecution,
+} from '../deployment/executions.ts';
 import { restoreInput } from './restore-request.ts';
 import { durationText } from '../terminal/text.ts';
 
@@ -37,7 +42,7 @@ export async function waitForRestore(
       `it lies in ${point.archiveClass} and is thawed first, unless it can be read already: ${speed}, at most ${durationText(thawSeconds)}`,
     );
   }
-  const onLook = noteMinutes(progress, doing);
+  const onLook = noteProgress(progress, doing, execution, executions);
   const state = await waitForExecution(execution, { executions, clock, signal, onLook });
   if (state.status === 'succeeded') return state;
   throw new ExecutionFailedError(

@@ -17,6 +17,11 @@ export class ProgressLines {
     this.#enabled = enabled;
   }
 
+  /** Somebody watches: what only they would be told need not be asked for otherwise. */
+  get isShown(): boolean {
+    return this.#enabled;
+  }
+
   /** Prints a line of its own, for a state that changed. */
   note(text: string): void {
     if (this.#enabled) this.#write(`${safeText(text)}\n`);

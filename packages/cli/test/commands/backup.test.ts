@@ -36,7 +36,9 @@ test('waits for the end, says on stderr how it gets on, and prints the point', a
   cli.source.plant('a.txt', 'x'.repeat(2048));
   cli.source.plant('b.txt', 'hello');
   cli.executions.onLook = async (execution, look) => {
-    if (look !== 3) return;
+    if (look === 4) cli.executions.parts = { done: 2, total: 10 };
+    if (look === 8) cli.executions.parts = { done: 5, total: 10 };
+    if (look !== 9) return;
     await cli.backUp('full', bucketArn, cli.executions.started[0]?.name as RunId);
     const output = JSON.stringify({ run: { mode: 'blocks' }, point: { throttledCalls: 1_234 } });
     cli.executions.end(execution, { status: 'succeeded', output });
@@ -50,7 +52,7 @@ test('waits for the end, says on stderr how it gets on, and prints the point', a
 point     ${point?.pointId}
 resource  arn:aws:s3:::photos
 type      full
-taken     2026-11-23 12:00:06Z, kept until 2026-12-23 12:00:06Z
+taken     2026-11-23 12:00:24Z, kept until 2026-12-23 12:00:24Z
 content   2 files, 2.0 KiB; 2 changed, 0 removed
 read      2.0 KiB, stored ${out.match(/stored (.+)/)?.[1]}
 warnings  0
@@ -59,9 +61,9 @@ throttled 1,234 calls, which EBS refused at first
 `);
   expect(err).toBe(`\
 run ${runId} of arn:aws:s3:::photos has started (incremental)
-run ${runId}: starting, 0 s
+run ${runId}: starting, 12 s: 2 of 10 parts, 20 %
 `);
-  expect(cli.clock.sleeps).toEqual([3000, 3000]);
+  expect(cli.clock.sleeps).toHaveLength(8);
   expect(code).toBe(0);
 });
 

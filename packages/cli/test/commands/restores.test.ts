@@ -155,3 +155,17 @@ test('does not repeat what is not known, or was done by somebody’s own process
   expect(own.err).toContain('was done by the process of a person');
   expect([forgotten.code, own.code]).toEqual([3, 2]);
 });
+
+test('says every ten seconds how far it is, and from the second time on how long it may take', async () => {
+  cli.executions.onLook = async (_, look) => {
+    cli.executions.parts = { done: 2 * look, total: 40 };
+    if (look === 11) cli.executions.end(execution, { status: 'succeeded' });
+  };
+
+  const { err } = await cli.run('restores', id, '--wait', '--progress');
+
+  expect(err).toBe(`\
+restore ${shortId}, 12 s: 12 of 40 parts, 30 %
+restore ${shortId}, 24 s: 20 of 40 parts, 50 %, about 30 s left
+`);
+});
