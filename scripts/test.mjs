@@ -1,5 +1,6 @@
-// Runs all tests. The end-to-end tests wait more than they work: on emulators of their own, the unit and the integration
-// tests run beside them, with what is left of the processors. Where AWS_ENDPOINT_URL names one place, one after the other.
+// Checks everything. The end-to-end tests wait more than they work: on emulators of their own, with what is left of the
+// processors, all that is checked without running runs beside them, and then the unit and the integration tests. Where
+// AWS_ENDPOINT_URL names one place, one after the other.
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 
@@ -24,11 +25,16 @@ async function run(script, isQuiet = false) {
   return code;
 }
 
-async function runBeside() {
-  return Math.max(await run('test:unit', true), await run('test:integration', true));
+/** @returns the highest exit code. */
+async function runEach(scripts, isQuiet = false) {
+  let code = 0;
+  for (const script of scripts) code = Math.max(code, await run(script, isQuiet));
+  return code;
 }
 
+const beside = ['check:static', 'test:unit', 'test:integration'];
+
 const codes = process.env.AWS_ENDPOINT_URL
-  ? [await run('test:unit'), await run('test:integration'), await run('test:e2e')]
-  : await Promise.all([run('test:e2e'), runBeside()]);
+  ? [await runEach([...beside, 'test:e2e'])]
+  : await Promise.all([run('test:e2e'), runEach(beside, true)]);
 process.exitCode = Math.max(...codes);
