@@ -122,7 +122,6 @@ testUnless(noEmulator)(
       expect(await restoreAndCompare(app, point, state)).toEqual([]);
   },
   // Two deployments, on a machine that may be busy.
-  600_000,
 );
 
 /** One full, without the pipeline: what matters is what it leaves in vault, tables and key. */

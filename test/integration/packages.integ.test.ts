@@ -144,7 +144,6 @@ testUnless(noEmulator)(
       `"version": "${productVersion}"`,
     );
   },
-  600_000,
 );
 
 test("the documented commands for an application of one's own are all run here", () => {

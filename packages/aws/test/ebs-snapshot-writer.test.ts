@@ -84,7 +84,7 @@ test('a throttled block may be written later', async () => {
   );
 
   await expect(writer.write('snap-1', { index: 3, bytes, sha256 })).rejects.toThrow(StoreUnavailableError);
-}, 60_000);
+});
 
 test('sealing says how many blocks there are, and the digest of their digests; again, that it was done', async () => {
   ebs.answers = [
