@@ -243,6 +243,6 @@ test('ls lists the volumes of an image, and says which blocks are in the vault',
   expect(alone.out).toMatch(/^vol-0a1 +snap-1 .* no, in EBS alone$/m);
   expect(inside.code).toBe(3);
   expect(inside.err).toContain(
-    '"etc/passwd" is on no volume of this image; begin with one of /dev/xvda, /dev/sdf',
+    '"etc/passwd" is on no volume of this image; begin with a "/", or with one of /dev/xvda, /dev/sdf',
   );
 });
