@@ -36,3 +36,4 @@ export type { Partition, PartitionTable } from './partitions/partition.ts';
 export { readPartitionTable } from './partitions/read-partition-table.ts';
 export { type BlockCacheOptions, cacheBlocks } from './source/block-cache.ts';
 export { type ByteSource, sliceOf } from './source/byte-source.ts';
+export { openXfs } from './xfs/open-xfs.ts';

@@ -6,15 +6,16 @@ const source = path.join(import.meta.dirname, '../src');
 
 /** Rooms that each one must not know; ARCHITECTURE.md says why. */
 const mustNotKnow: Record<string, readonly string[]> = {
-  source: ['check', 'checksums', 'detect', 'ext', 'file-system', 'lvm', 'ntfs', 'partitions'],
-  checksums: ['check', 'detect', 'ext', 'file-system', 'lvm', 'ntfs', 'partitions', 'source'],
-  'file-system': ['check', 'checksums', 'detect', 'ext', 'lvm', 'ntfs', 'partitions'],
-  check: ['checksums', 'detect', 'ext', 'lvm', 'ntfs', 'partitions'],
-  ext: ['check', 'detect', 'lvm', 'ntfs', 'partitions'],
-  ntfs: ['check', 'checksums', 'detect', 'ext', 'lvm', 'partitions'],
+  source: ['check', 'checksums', 'detect', 'ext', 'file-system', 'lvm', 'ntfs', 'partitions', 'xfs'],
+  checksums: ['check', 'detect', 'ext', 'file-system', 'lvm', 'ntfs', 'partitions', 'source', 'xfs'],
+  'file-system': ['check', 'checksums', 'detect', 'ext', 'lvm', 'ntfs', 'partitions', 'xfs'],
+  check: ['checksums', 'detect', 'ext', 'lvm', 'ntfs', 'partitions', 'xfs'],
+  ext: ['check', 'detect', 'lvm', 'ntfs', 'partitions', 'xfs'],
+  ntfs: ['check', 'checksums', 'detect', 'ext', 'lvm', 'partitions', 'xfs'],
+  xfs: ['check', 'detect', 'ext', 'lvm', 'ntfs', 'partitions'],
   detect: ['check', 'lvm', 'partitions'],
-  partitions: ['check', 'ext', 'file-system', 'lvm', 'ntfs'],
-  lvm: ['check', 'detect', 'ext', 'file-system', 'ntfs', 'partitions'],
+  partitions: ['check', 'ext', 'file-system', 'lvm', 'ntfs', 'xfs'],
+  lvm: ['check', 'detect', 'ext', 'file-system', 'ntfs', 'partitions', 'xfs'],
 };
 
 test.each(Object.entries(mustNotKnow))('%s knows nothing of what others do with it', async (room, others) => {

@@ -3,12 +3,17 @@ import { openExt } from '../ext/open-ext.ts';
 import type { FileSystem, OpenFileSystemOptions } from '../file-system/file-system.ts';
 import { openNtfs } from '../ntfs/open-ntfs.ts';
 import type { ByteSource } from '../source/byte-source.ts';
+import { openXfs } from '../xfs/open-xfs.ts';
 import { detectContent, type DetectedContent } from './detect-content.ts';
 
 type Open = (source: ByteSource, options: OpenFileSystemOptions) => Promise<FileSystem>;
 
 /** Those that are read here, by the kind that is detected. */
-const readers: Readonly<Partial<Record<DetectedContent['kind'], Open>>> = { ext: openExt, ntfs: openNtfs };
+const readers: Readonly<Partial<Record<DetectedContent['kind'], Open>>> = {
+  ext: openExt,
+  ntfs: openNtfs,
+  xfs: openXfs,
+};
 
 /**
  * Opens the file system that is on a partition, volume or whole disk.

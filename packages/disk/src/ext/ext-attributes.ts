@@ -97,7 +97,7 @@ async function* entriesOf(
     const nameBytes = fields.u8(at);
     const valueInode = fields.u32(at + 4);
     const valueBytes = fields.u32(at + 8);
-    budget.take(valueBytes, fields.what);
+    budget.take(nameBytes, valueBytes, fields.what);
     yield {
       namespace: fields.u8(at + 1),
       name: fields.slice(at + entryHeaderBytes, nameBytes),

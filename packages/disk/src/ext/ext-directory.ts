@@ -1,6 +1,9 @@
 import { addCrc32c } from '../checksums/crc32.ts';
 import { DiskDamagedError } from '../errors.ts';
-import type { DirectoryEntry, NodeKind } from '../file-system/file-system.ts';
+import { CollectedDamage } from '../file-system/collected-damage.ts';
+import type { DirectoryEntry } from '../file-system/file-system.ts';
+import { isDots, isPossibleName, isSameName } from '../file-system/names.ts';
+import { kindOfEntry } from '../file-system/node-kinds.ts';
 import { Fields } from '../source/fields.ts';
 import { readInlineContent } from './ext-attributes.ts';
 import { readContentRuns } from './ext-blocks.ts';
@@ -14,17 +17,6 @@ const tailBytes = 12;
 const tailType = 0xde;
 /** The number of its parent, which an inline directory has in place of `.` and `..`. */
 const inlineHeaderBytes = 4;
-
-const kinds: readonly (NodeKind | undefined)[] = [
-  undefined,
-  'file',
-  'directory',
-  'character-device',
-  'block-device',
-  'fifo',
-  'socket',
-  'link',
-];
 
 /**
  * Entries of a directory in the order of the disk, block by block. A damaged block costs its own entries.
@@ -47,15 +39,10 @@ export async function* listDirectory(
     throw new DiskDamagedError(
       `directory ${inode.number} has ${inode.bytes} bytes, which are no whole blocks`,
     );
-  let first: DiskDamagedError | undefined;
-  let damaged = 0;
-  const damage = (error: DiskDamagedError): void => {
-    first ??= error;
-    damaged += 1;
-  };
+  const damage = new CollectedDamage();
   for await (const run of readContentRuns(volume, inode, {}, signal)) {
     if (run.kind !== 'stored') {
-      damage(new DiskDamagedError(`directory ${inode.number} has a hole at byte ${run.offset}`));
+      damage.add(new DiskDamagedError(`directory ${inode.number} has a hole at byte ${run.offset}`));
       continue;
     }
     for (let at = 0; at < run.bytes; at += blockBytes) {
@@ -63,16 +50,11 @@ export async function* listDirectory(
         const block = await readDirectoryBlock(volume, inode, run.at + at, run.offset + at, signal);
         yield* entriesOf(volume, block);
       } catch (error) {
-        if (!(error instanceof DiskDamagedError)) throw error;
-        damage(error);
+        damage.add(error);
       }
     }
   }
-  if (first === undefined) return;
-  if (damaged === 1) throw first;
-  throw new DiskDamagedError(`${first.message}; ${damaged - 1} more of its blocks are damaged`, {
-    cause: first,
-  });
+  damage.throwIfAny();
 }
 
 /** The entry of a name. A directory with an index is looked up in it; if the index is damaged, all of it is read. */
@@ -85,10 +67,11 @@ export async function findInDirectory(
   const blocks = await indexedBlocks(volume, inode, name, signal);
   for (const at of blocks ?? []) {
     const block = await readDirectoryBlock(volume, inode, at.source, at.content, signal);
-    for (const entry of entriesOf(volume, block)) if (isSame(entry.name, name)) return entry;
+    for (const entry of entriesOf(volume, block)) if (isSameName(entry.name, name)) return entry;
   }
   if (blocks !== undefined) return undefined;
-  for await (const entry of listDirectory(volume, inode, signal)) if (isSame(entry.name, name)) return entry;
+  for await (const entry of listDirectory(volume, inode, signal))
+    if (isSameName(entry.name, name)) return entry;
   return undefined;
 }
 
@@ -134,9 +117,9 @@ function* entriesOf(volume: ExtVolume, block: Fields): Generator<DirectoryEntry>
     if (id !== 0) {
       // A copy: who keeps a name must not keep its block.
       const name = new Uint8Array(block.slice(at + headerBytes, nameBytes));
-      if (id > volume.superblock.inodes || nameBytes === 0 || name.includes(0) || name.includes(0x2f))
+      if (id > volume.superblock.inodes || !isPossibleName(name))
         throw new DiskDamagedError(`${block.what} has an entry at ${at} that no system can have written`);
-      const kind = volume.has('filetype') ? kinds[block.u8(at + 7)] : undefined;
+      const kind = volume.has('filetype') ? kindOfEntry(block.u8(at + 7)) : undefined;
       if (!isDots(name)) yield { name, id, kind };
     }
     at += length;
@@ -147,14 +130,6 @@ function* entriesOf(volume: ExtVolume, block: Fields): Generator<DirectoryEntry>
 function entryLength(stored: number, end: number): number {
   if (end < 65536) return stored;
   return stored === 65535 || stored === 0 ? 65536 : (stored & 65532) | ((stored & 3) << 16);
-}
-
-function isDots(name: Uint8Array): boolean {
-  return name.length <= 2 && name.every((byte) => byte === 0x2e);
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
 
 function verifyBlock(volume: ExtVolume, inode: ExtInode, block: Fields, offset: number): void {

@@ -1,6 +1,7 @@
 import { addCrc32c } from '../checksums/crc32.ts';
 import { DiskDamagedError } from '../errors.ts';
 import type { Nanoseconds, NodeKind } from '../file-system/file-system.ts';
+import { kindOfMode } from '../file-system/node-kinds.ts';
 import { Fields } from '../source/fields.ts';
 import { readDescriptor } from './ext-groups.ts';
 import { littleEndian32, type ExtVolume } from './ext-volume.ts';
@@ -15,16 +16,6 @@ export const inodeFlags = {
   inline: 0x10000000,
   folded: 0x40000000,
 } as const;
-
-const kinds: Readonly<Record<number, NodeKind>> = {
-  0x1: 'fifo',
-  0x2: 'character-device',
-  0x4: 'directory',
-  0x6: 'block-device',
-  0x8: 'file',
-  0xa: 'link',
-  0xc: 'socket',
-};
 
 /** An inode as it is stored, its fields taken apart. */
 export interface ExtInode {
@@ -64,7 +55,7 @@ export async function readInode(volume: ExtVolume, number: number, signal?: Abor
 
 function parseInode(volume: ExtVolume, number: number, fields: Fields): ExtInode {
   const type = fields.u16(0);
-  const kind = kinds[type >>> 12];
+  const kind = kindOfMode(type);
   if (kind === undefined)
     throw new DiskDamagedError(
       type === 0

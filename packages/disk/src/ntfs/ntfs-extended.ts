@@ -48,7 +48,7 @@ export async function readExtendedAttributes(
         `a stream of ${bytes} bytes as an attribute`,
         `${file.base.what} has it as ${JSON.stringify(name)}; it can be read as a file, by <path>:<stream>`,
       );
-    budget.take(bytes, stream.what);
+    budget.take(name.length, bytes, stream.what);
     add(`user.${name}`, await readValue(volume, file, stream, mostValueBytes, signal));
   }
   return found;

@@ -54,7 +54,7 @@ const found: readonly (readonly [string, Change])[] = [
   ['swap space', text(4086, 'SWAPSPACE2')],
   ['swap space', text(65_526, 'SWAPSPACE2')],
   ['swap space with a hibernated system', text(4086, 'S1SUSPEND')],
-  ['XFS version 5', (disk) => (text(0, 'XFSB')(disk), disk.writeUInt16BE(0xb4b5, 100))],
+  ['XFS version 3', (disk) => (text(0, 'XFSB')(disk), disk.writeUInt16BE(0xb4b3, 100))],
   ['exFAT', boot(3, 'EXFAT   ')],
   ['ReFS', text(3, 'ReFS\0\0\0\0')],
   ['FAT16', boot(54, 'FAT16   ')],

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type ContentRun, type FileNode, findPath, openFileSystem } from '../../src/index.ts';
+import { acl } from '../support/acl.ts';
 import { askDebugfs, makeExtImage } from '../support/e2fsprogs.ts';
 import { makeScratch } from '../support/scratch.ts';
 import { fileSource } from '../support/sources.ts';
@@ -116,24 +117,6 @@ test('what is asked of a node of another kind is refused', async () => {
     'is a directory, not a file',
   );
 });
-
-/** An access control list as `getxattr` gives it: the owner, user 1000, the group, a mask and all others. */
-const acl = Buffer.concat([
-  Buffer.from([2, 0, 0, 0]),
-  ...[
-    [1, 6, 0xffffffff],
-    [2, 4, 1000],
-    [4, 4, 0xffffffff],
-    [16, 4, 0xffffffff],
-    [32, 0, 0xffffffff],
-  ].map(([tag = 0, rights = 0, id = 0]) => {
-    const entry = Buffer.alloc(8);
-    entry.writeUInt16LE(tag, 0);
-    entry.writeUInt16LE(rights, 2);
-    entry.writeUInt32LE(id, 4);
-    return entry;
-  }),
-]);
 
 test.each([
   ['in inodes and blocks', {}],

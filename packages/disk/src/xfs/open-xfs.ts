@@ -1,0 +1,110 @@
+import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
+import type { FileNode, FileSystem, OpenFileSystemOptions } from '../file-system/file-system.ts';
+import { makeNode } from '../file-system/make-node.ts';
+import type { ByteSource } from '../source/byte-source.ts';
+import { Fields } from '../source/fields.ts';
+import { readXfsAttributes } from './xfs-attributes.ts';
+import { findInXfsDirectory, listXfsDirectory } from './xfs-directory.ts';
+import { readXfsRuns } from './xfs-fork-blocks.ts';
+import { xfsDeviceOf, readXfsInode, type XfsInode } from './xfs-inode.ts';
+import { readXfsLinkTarget } from './xfs-link.ts';
+import { type LogState, readLogState } from './xfs-log.ts';
+import { parseXfsSuperblock, leastSuperblockBytes } from './xfs-superblock.ts';
+import { XfsVolume } from './xfs-volume.ts';
+
+/**
+ * Opens XFS of version 4 or 5; only version 5 has checksums.
+ * @throws {@link DiskDamagedError} the superblock cannot be right, or the source is smaller than the file system.
+ * @throws {@link DiskUnsupportedError} it has a feature without which it would be misread.
+ */
+export async function openXfs(
+  source: ByteSource,
+  { verifyChecksums = true, signal }: OpenFileSystemOptions = {},
+): Promise<FileSystem> {
+  const superblock = parseXfsSuperblock(await readSuperblock(source, signal), { verify: verifyChecksums });
+  const { blocks, blockBytes, label, uuid, version, rootInode } = superblock;
+  const bytes = blocks * blockBytes;
+  if (bytes > source.bytes)
+    throw new DiskDamagedError(
+      `XFS version ${version} of ${bytes} bytes, of which ${source.bytes} are there`,
+    );
+  const volume = new XfsVolume(source, superblock, verifyChecksums);
+  const node = async (id: number, nodeSignal?: AbortSignal): Promise<FileNode> =>
+    nodeOf(volume, await readXfsInode(volume, id, nodeSignal));
+  const log = await readLogState(volume, signal);
+  return {
+    facts: {
+      type: 'xfs',
+      label,
+      uuid,
+      bytes,
+      blockBytes,
+      mountedAt: '',
+      isClean: log === 'clean',
+      sharesBlocks: volume.has('reflink'),
+    },
+    notices: noticesOf(volume, log),
+    root: async (rootSignal) => {
+      const root = await node(rootInode, rootSignal);
+      if (root.kind !== 'directory') throw new DiskDamagedError(`the root is a ${root.kind}`);
+      return root;
+    },
+    node,
+  };
+}
+
+/** The first sector, whose size it says itself. */
+async function readSuperblock(source: ByteSource, signal: AbortSignal | undefined): Promise<Fields> {
+  const read = async (length: number): Promise<Fields> =>
+    new Fields(await source.read(0, length, signal), 'the superblock', 'big');
+  const sectorBytes = (await read(Math.min(source.bytes, leastSuperblockBytes))).u16(102);
+  return read(Math.min(source.bytes, Math.max(leastSuperblockBytes, sectorBytes)));
+}
+
+const logNotices: Readonly<Record<LogState, readonly string[]>> = {
+  clean: [],
+  dirty: [
+    'the log of this XFS was not replayed: it was mounted when it was copied, or not unmounted. Content that was synced ' +
+      'is there; names, sizes and attributes that changed shortly before, mostly within half a minute, may be as they ' +
+      'were, and a directory or file that was being changed may look damaged. A mount of a restored volume replays it',
+  ],
+  elsewhere: [
+    'the log of this XFS is on a device of its own: what is in it is not there, and whether it was unmounted is not known',
+  ],
+};
+
+function noticesOf(volume: XfsVolume, log: LogState): string[] {
+  const notices = [...logNotices[log]];
+  if (volume.has('needsrepair'))
+    notices.push(
+      'this XFS must be repaired before it can be mounted (xfs_repair): parts of it may be half changed',
+    );
+  if (volume.superblock.realtimeBlocks > 0)
+    notices.push('this XFS has a realtime device, and the content of files on it is not there');
+  return notices;
+}
+
+function nodeOf(volume: XfsVolume, inode: XfsInode): FileNode {
+  return makeNode(volume.source, {
+    id: inode.number,
+    kind: inode.kind,
+    bytes: inode.bytes,
+    mode: inode.mode,
+    owner: inode.owner,
+    names: inode.names,
+    modifiedAt: inode.modifiedAt,
+    accessedAt: inode.accessedAt,
+    changedAt: inode.changedAt,
+    createdAt: inode.createdAt,
+    device: xfsDeviceOf(inode),
+    check: () => {
+      if (inode.isRealtime)
+        throw new DiskUnsupportedError('a file on the realtime device of XFS', `inode ${inode.number}`);
+    },
+    list: (signal) => listXfsDirectory(volume, inode, signal),
+    find: async (name, signal) => findInXfsDirectory(volume, inode, name, signal),
+    runs: (range, signal) => readXfsRuns(volume, inode, range, signal),
+    linkTarget: async (signal) => readXfsLinkTarget(volume, inode, signal),
+    attributes: async (signal) => readXfsAttributes(volume, inode, signal),
+  });
+}

@@ -1,0 +1,50 @@
+import { addCrc32c } from '../checksums/crc32.ts';
+import { DiskDamagedError } from '../errors.ts';
+import { Fields, uuidText } from '../source/fields.ts';
+
+/** Offsets of what a block of version 5 says of itself. */
+export interface IdentityPlaces {
+  readonly crc: number;
+  /** Its place on the disk, in units of 512 bytes. */
+  readonly place: number;
+  readonly uuid: number;
+  /** The number of its inode. */
+  readonly owner: number;
+}
+
+export interface BlockIdentity {
+  /** The checksum is checked, too. */
+  readonly verify: boolean;
+  readonly at: number;
+  readonly uuid: string;
+  readonly owner: number;
+}
+
+/** @throws {@link DiskDamagedError} the block is changed, another one, or of another inode or file system. */
+export function checkIdentity(block: Fields, places: IdentityPlaces, expected: BlockIdentity): void {
+  if (expected.verify) checkCrc(block, places.crc);
+  checkSame(block.what, 'place', block.u64(places.place) * 512, expected.at);
+  checkSame(block.what, 'owner', block.u64(places.owner), expected.owner);
+  checkUuid(block, places.uuid, expected.uuid);
+}
+
+export function checkUuid(block: Fields, at: number, expected: string): void {
+  checkSame(block.what, 'file system', uuidText(block.slice(at, 16)), expected);
+}
+
+export function checkSame<Value>(what: string, fact: string, found: Value, expected: Value): void {
+  if (found !== expected)
+    throw new DiskDamagedError(`${what} says that its ${fact} is ${String(found)}, not ${String(expected)}`);
+}
+
+/** The checksum covers all bytes, its own four as zeros, and is the one number that has its least byte first. */
+export function checkCrc(block: Fields, at: number): void {
+  const { bytes, what } = block;
+  const before = addCrc32c(0xffffffff, block.slice(0, at));
+  const computed = ~addCrc32c(addCrc32c(before, new Uint8Array(4)), bytes.subarray(at + 4)) >>> 0;
+  const stored = new Fields(bytes, what).u32(at);
+  if (computed !== stored)
+    throw new DiskDamagedError(
+      `${what} does not have its checksum: 0x${stored.toString(16)} instead of 0x${computed.toString(16)}`,
+    );
+}
