@@ -66,7 +66,7 @@ export class HoldfastStorage extends Construct implements Storage {
     const parts = vaultParts();
     const names = [...new Set(Object.values(parts).flat())];
     this.vaultRoles = Object.fromEntries(names.map((name) => [name, this.vaultRole(name)]));
-    this.people.grantStorage(this);
+    this.people.grantStorage(this, props.config);
     this.protectVault(props.config, parts);
     this.trail = new VaultTrail(this, 'VaultTrail', {
       deploymentName,

@@ -137,7 +137,8 @@ export function readsAttributes(stack: Stack, { tagKey }: DeploymentConfig): Pol
 }
 
 /**
- * Listing the blocks of snapshots that runs took, and reading them. The key of an encrypted snapshot is used for its
+ * Listing the blocks of snapshots that runs took, what changed among them, and reading them; or of one snapshot by
+ * itself, as files are looked for. The key of an encrypted snapshot is used for its
  * reader, whichever service asks for that; the context is what EBS encrypts the keys of volumes with.
  * @see https://docs.aws.amazon.com/ebs/latest/userguide/ebsapi-permissions.html
  * @see https://docs.aws.amazon.com/kms/latest/developerguide/services-ebs.html#ebs-encryption-context
@@ -145,12 +146,15 @@ export function readsAttributes(stack: Stack, { tagKey }: DeploymentConfig): Pol
 export function readsBlocks(
   stack: Stack,
   { sources: { keys } }: DeploymentConfig,
-  use: 'list' | 'read',
+  use: 'list' | 'read' | 'look',
 ): PolicyStatement[] {
-  const listing = ['ebs:ListSnapshotBlocks', 'ebs:ListChangedBlocks'];
-  const actions = use === 'read' ? [...listing, 'ebs:GetSnapshotBlock'] : listing;
+  const actions = {
+    list: ['ebs:ListSnapshotBlocks', 'ebs:ListChangedBlocks'],
+    read: ['ebs:ListSnapshotBlocks', 'ebs:ListChangedBlocks', 'ebs:GetSnapshotBlock'],
+    look: ['ebs:ListSnapshotBlocks', 'ebs:GetSnapshotBlock'],
+  };
   return [
-    allow('ReadBlocksOfRuns', actions, [snapshots(stack)], tagged(RUN_TAG)),
+    allow('ReadBlocksOfRuns', actions[use], [snapshots(stack)], tagged(RUN_TAG)),
     ...allowSome('DecryptBlocks', ['kms:Decrypt'], keys, {
       Null: { 'kms:EncryptionContext:aws:ebs:id': 'false' },
     }),

@@ -1,8 +1,9 @@
-import { Aws, Duration, Lazy, type Stack } from 'aws-cdk-lib';
+import { Aws, Duration, Lazy, Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, type PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { allow, ExactPolicy } from '../functions/exact-policy.ts';
-import { describes, listsAccount } from '../functions/source-access.ts';
+import type { DeploymentConfig } from '../deployment-config.ts';
+import { describes, listsAccount, readsBlocks } from '../functions/source-access.ts';
 import {
   accountOfArn,
   closesRuns,
@@ -10,6 +11,7 @@ import {
   readsCatalog,
   readsVault,
   readsWork,
+  sharesRecords,
   thawsContainers,
   type Storage,
 } from './vault-access.ts';
@@ -23,7 +25,8 @@ import {
  *
  * - operator: watches, starts cycles and backups, stops runs, sees what of the account has no backup. Reads the catalog,
  *   never the vault's content.
- * - restorer: finds, compares and verifies what is in the vault, and starts restores into the configured targets.
+ * - restorer: finds, compares and verifies what is in the vault and in snapshots of runs, and starts restores into the
+ *   configured targets.
  * - holder: sets and releases legal holds, and sees which points there are.
  * - break-glass: reads the vault without Holdfast, and mends the policies of the vault and of its key, which nobody
  *   else may change by hand. It can end neither.
@@ -57,7 +60,7 @@ export class PeopleRoles extends Construct {
     this.stacks.add(stack.stackName);
   }
 
-  grantStorage(storage: Storage): void {
+  grantStorage(storage: Storage, config: DeploymentConfig): void {
     this.allow('Operator', this.operator, [
       ...readsCatalog(storage),
       // Cancelling closes the run, and takes the time from the vault.
@@ -76,6 +79,9 @@ export class PeopleRoles extends Construct {
       ...this.seesProtection(storage),
       // Verifying an image is looking for its snapshots.
       describes('Snapshots'),
+      // Files of a point whose blocks are in EBS alone are read there, in turn with the workers.
+      ...readsBlocks(Stack.of(this), config, 'look'),
+      sharesRecords(storage),
     ]);
     this.allow('Holder', this.holder, [...readsCatalog(storage), this.readsStacks()]);
     this.allow('BreakGlass', this.breakGlass, [

@@ -343,6 +343,9 @@ const starts = (role: string) =>
     .flatMap(({ resources }) => resources)
     .join();
 
+const readsBlocks = (role: string) =>
+  of(role).filter(({ actions }) => actions.some((action) => action.startsWith('ebs:')));
+
 const thaw = (role: string) => of(role).filter(({ actions }) => actions.includes('s3:RestoreObject'));
 
 describe('people', () => {
@@ -369,6 +372,13 @@ describe('people', () => {
           'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*', 'RES#*'] },
         },
       ],
+      [
+        'ShareRecords',
+        {
+          Null: { 'dynamodb:LeadingKeys': 'false' },
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['SHARED#*'] },
+        },
+      ],
     ]);
   });
 
@@ -378,6 +388,17 @@ describe('people', () => {
     );
 
     expect(readers).toEqual(['PeopleRestorer', 'PeopleBreakGlass']);
+  });
+
+  test('read blocks of snapshots that runs took, and of no others, to restore them', () => {
+    expect(readsBlocks('PeopleRestorer')).toMatchObject([
+      {
+        actions: ['ebs:GetSnapshotBlock', 'ebs:ListSnapshotBlocks'],
+        condition: { Null: { 'aws:ResourceTag/holdfast:run': 'false' } },
+      },
+    ]);
+    for (const role of ['PeopleOperator', 'PeopleHolder', 'PeopleBreakGlass'])
+      expect(readsBlocks(role)).toEqual([]);
   });
 
   test('thaw what they may read, which is containers alone, as the restore machine does', () => {

@@ -1,6 +1,7 @@
 import {
   backUpFiles,
   BufferPool,
+  type BlockSource,
   type CommittedPoint,
   commitPoint,
   consolidatePoint,
@@ -28,6 +29,7 @@ import {
 import {
   FakeClock,
   MemoryCatalog,
+  MemoryBlockSource,
   MemoryChunkIndex,
   MemoryKeyring,
   MemoryObjectStore,
@@ -178,6 +180,8 @@ export class CliUnderTest {
   closed = 0;
   /** Snapshots that EBS has. */
   readonly snapshots = new Set<string>();
+  /** Their blocks; absent where there is no EBS. */
+  blocks: BlockSource | undefined;
   index = new MemoryChunkIndex();
   readonly work = new MemoryWorkStore();
   readonly #request = { resourceKind: 's3-bucket', plan: 'daily', keepDays: 30, readTags: true } as const;
@@ -216,6 +220,7 @@ export class CliUnderTest {
                 this.snapshots.has(snapshotId) ? [{ snapshotId, state: 'completed' }] : [],
               ),
           },
+          openSnapshots: this.blocks && (async () => this.blocks ?? new MemoryBlockSource(clock)),
           sources: {
             kindOf: (arn) =>
               arn.startsWith('arn:aws:s3:::') ? 's3-bucket' : this.kinds.get(arn as ResourceArn),

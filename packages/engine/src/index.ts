@@ -91,7 +91,7 @@ export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 export type { SharedName, SharedRecords } from './ports/shared-records.ts';
 export { PacedSnapshotWriter } from './rates/paced-snapshot-writer.ts';
 export { PacedBlockSource } from './rates/paced-block-source.ts';
-export { Pacer } from './rates/pacer.ts';
+export { Pacer, type PacerServices } from './rates/pacer.ts';
 export { endTurn, takeTurn } from './rates/turns.ts';
 export type { BlockContent, BlockPage, BlockSource, PagePlace, SnapshotBlock } from './ports/block-source.ts';
 
@@ -103,6 +103,7 @@ export {
   type ListBlocksOptions,
   type SnapshotOfVolume,
 } from './images/list-blocks.ts';
+export { BlockReader } from './images/block-reader.ts';
 export { copyBlocks, type CopyBlocksOptions } from './images/copy-blocks.ts';
 export { type BaseSnapshotChoice, type ImageUse } from './images/choose-base-snapshot.ts';
 export {

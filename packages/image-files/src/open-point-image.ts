@@ -1,19 +1,32 @@
-import { checkHasBlocks, getVolume, type PointReader } from '@holdfast/engine';
+import { type BlockSource, checkHasBlocks, getVolume, type PointReader } from '@holdfast/engine';
 import { PointImage, type PointImageOptions } from './point-image.ts';
+import { snapshotVolume } from './snapshot-volume.ts';
 import { vaultVolume } from './vault-volume.ts';
 
+export interface OpenPointImageOptions extends PointImageOptions {
+  /**
+   * Opens the snapshots of EBS, for a point whose blocks are not in the vault.
+   * @default such a point is refused
+   */
+  readonly openSnapshots?: (() => Promise<BlockSource>) | undefined;
+}
+
 /**
- * Opens an image point for the files in its volumes. Reads nothing yet.
- * @throws NotSupportedError the point is no image, or its blocks are not in the vault.
+ * Opens an image point for the files in its volumes: out of the vault, or where that does not have its blocks, out of
+ * its snapshots. Reads nothing yet.
+ * @throws NotSupportedError the point is no image, or its blocks cannot be had.
  */
-export function openPointImage(reader: PointReader, options: PointImageOptions = {}): PointImage {
-  checkHasBlocks(reader);
-  const { signal } = options;
-  const { snapshots = [], machine } = reader.root.image ?? {};
-  const rootDevice = machine?.['rootDeviceName'];
+export function openPointImage(reader: PointReader, options: OpenPointImageOptions = {}): PointImage {
+  const { image, manifest } = reader.root;
+  const { signal, openSnapshots } = options;
+  if (image === undefined || openSnapshots === undefined) checkHasBlocks(reader);
+  const rootDevice = image?.machine?.['rootDeviceName'];
   return new PointImage(
-    snapshots,
-    async ({ volume }) => vaultVolume(reader, await getVolume(reader, volume, signal), signal),
+    image?.snapshots ?? [],
+    async ({ volume, snapshot }) =>
+      manifest === undefined && openSnapshots !== undefined
+        ? snapshotVolume(await openSnapshots(), snapshot, signal)
+        : vaultVolume(reader, await getVolume(reader, volume, signal), signal),
     typeof rootDevice === 'string' ? rootDevice : undefined,
     options,
   );

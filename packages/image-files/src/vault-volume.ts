@@ -1,5 +1,6 @@
 import type { ByteSource } from '@holdfast/disk';
 import { type PointReader, type PointVolume, readBlocks } from '@holdfast/engine';
+import { copyInto } from './copy-into.ts';
 
 /** A volume of a point as a source: only the blocks that a read needs are fetched, each checked against its id. */
 export function vaultVolume(reader: PointReader, volume: PointVolume, signal?: AbortSignal): ByteSource {
@@ -14,8 +15,7 @@ export function vaultVolume(reader: PointReader, volume: PointVolume, signal?: A
       // Blocks that are not listed are zeros.
       const whole = new Uint8Array(length);
       for await (const { block, bytes: content } of readBlocks(reader, volume, { range, signal })) {
-        const at = block.offset - offset;
-        whole.set(content.subarray(Math.max(0, -at), length - at), Math.max(0, at));
+        copyInto(whole, block.offset - offset, content);
       }
       return whole;
     },

@@ -19,7 +19,11 @@ export const catCommand = defineCommand({
     const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
     await warnDegraded(point, connection, context);
     const reader = await openPoint(connection, point);
-    const place = await openPointImage(reader, { onNotice: warn, signal }).getPlace(path, {
+    const place = await openPointImage(reader, {
+      onNotice: warn,
+      openSnapshots: connection.openSnapshots,
+      signal,
+    }).getPlace(path, {
       followLast: true,
     });
     if (place.kind === 'parts')

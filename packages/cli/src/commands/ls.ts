@@ -38,7 +38,11 @@ export const lsCommand = defineCommand({
         await printVolumes(reader, reader.root.image, out, signal);
         return exitCodes.ok;
       }
-      const place = await openPointImage(reader, { onNotice: warn, signal }).getPlace(path);
+      const place = await openPointImage(reader, {
+        onNotice: warn,
+        openSnapshots: connection.openSnapshots,
+        signal,
+      }).getPlace(path);
       const unread = await namingPath(path, async () =>
         listImageFiles(place, { recursive: recursive === true, out, warn, signal }),
       );

@@ -4,6 +4,7 @@ import {
   answerOf,
   type AwsClients,
   DynamoChunkIndex,
+  DynamoSharedRecords,
   instanceOfArn,
   kindOfArn,
   KmsKeyring,
@@ -29,6 +30,7 @@ import {
 import { type InventoryItem, isOfKind, type ResourceArn, UnknownNameError } from '@holdfast/engine';
 import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { ConnectedStorage, Connection, ConnectOptions, InventoryPart } from './connection.ts';
+import { EbsSnapshots } from './ebs-snapshots.ts';
 import type { Machine } from './executions.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
@@ -75,6 +77,9 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       tables: (signal) => inventory.listTables(signal),
     };
   };
+  const { clock, random } = services;
+  const shared = new DynamoSharedRecords(clients.dynamo, catalogTable, clock, random);
+  const snapshots = new EbsSnapshots({ shared, clock, random }, region);
   return {
     services,
     openChunkIndex: async () => {
@@ -86,6 +91,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       names.getMachine(machine),
     ),
     snapshots: images,
+    openSnapshots: async () => snapshots.open(),
     sources: {
       kindOf: kindOfArn,
       openFiles: (resource, plan) => openSource({ s3: clients.s3, ...services }, resource, plan),
@@ -137,6 +143,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     close: () => {
       clients.destroy();
       for (const client of Object.values(inventoryClients)) client.destroy();
+      snapshots.close();
       cloudFormation.destroy();
     },
   };

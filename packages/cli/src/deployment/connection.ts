@@ -1,4 +1,5 @@
 import type {
+  BlockSource,
   Catalog,
   ChunkIndex,
   FileSource,
@@ -73,6 +74,8 @@ export interface Connection {
   readonly executions: Executions;
   /** Snapshots in EBS, which images consist of. */
   readonly snapshots: SnapshotStates;
+  /** The blocks of those snapshots, read in turn with all workers of the deployment; absent where there are none. */
+  readonly openSnapshots?: (() => Promise<BlockSource>) | undefined;
   readonly deployment: ConnectedDeployment;
   /** Resources that are backed up, read with the caller's own rights. */
   readonly sources: ConnectedSources;

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PointId } from '@holdfast/engine';
+import { MemoryBlockSource } from '@holdfast/engine/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CliUnderTest } from '../cli-under-test.ts';
 
@@ -158,6 +159,22 @@ test('a link that cannot be read is told of, and all else is listed', async () =
     expect(err).toContain('/dev/xvda1/users cannot be read');
     expect(out).toContain('/dev/xvda1/lost+found/');
   }
+});
+
+test('files of a point whose blocks are in EBS alone are read out of its snapshots', async () => {
+  const blocks = new MemoryBlockSource(cli.clock);
+  const volume = blocks.makeVolume(disk.length);
+  for (let index = 0; index * 524_288 < disk.length; index += 1) {
+    const block = disk.subarray(index * 524_288, (index + 1) * 524_288);
+    if (block.some((byte) => byte !== 0)) blocks.write(volume, index, block);
+  }
+  const inEbs = await cli.backUpImage(blocks.takeSnapshot(volume));
+  cli.blocks = blocks;
+
+  const { code, out } = await cli.run('cat', `${inEbs}:vol-0a1p1/etc/passwd`);
+
+  expect([code, out]).toEqual([0, passwd]);
+  expect(blocks.counts).toEqual({ pages: 4, read: 3 });
 });
 
 test('files out of snapshots whose blocks are in EBS alone are refused, with what to do', async () => {

@@ -50,7 +50,8 @@ export async function copyBlocks(
   const bench = await ShardBench.open(services, options);
   const shard = await getBlockShard(services.work, reference);
   const { snapshot } = shard;
-  const reader = snapshot === undefined ? undefined : new BlockReader(source, snapshot, options.signal);
+  const reader =
+    snapshot === undefined ? undefined : new BlockReader(source, snapshot, { signal: options.signal });
   const changes = new BlockChanges({
     shard,
     plan,

@@ -221,7 +221,8 @@ class Listing {
     const list = this.#listOf(volume, read);
     let stoppedAt: number | undefined;
     let page: ListPlace | undefined;
-    const tokens = volume.snapshot && new ListedTokens(options.source, volume.snapshot, options.signal);
+    const tokens =
+      volume.snapshot && new ListedTokens(options.source, volume.snapshot, { signal: options.signal });
     for await (const window of this.#windows(volume, read, list)) {
       const isOpen = window.at >= (list?.leftWindow ?? Infinity);
       if (isOpen || (!cutter.isEmpty && this.#mustStop())) {

@@ -1,4 +1,5 @@
-import type { BlockSource } from '../ports/block-source.ts';
+import { SerialQueue } from '../packs/serial-queue.ts';
+import type { BlockPage, BlockSource } from '../ports/block-source.ts';
 
 /** All blocks of the snapshot from one index to another. */
 interface ListedStretch {
@@ -7,20 +8,40 @@ interface ListedStretch {
   readonly tokens: ReadonlyMap<number, string | undefined>;
 }
 
+export interface ListedTokensOptions {
+  /** Pages whose tokens are kept, for those who read here and there. @default 1 */
+  readonly pages?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Tokens of blocks of one snapshot, looked up in its list: a page at a time, which is of use to the blocks that follow.
- * Memory: the tokens of one page. Not for callers side by side.
+ * Memory: the tokens of so many pages.
  */
 export class ListedTokens {
   readonly #source: BlockSource;
   readonly #snapshot: string;
+  readonly #pages: number;
   readonly #signal: AbortSignal | undefined;
-  #listed: ListedStretch = { from: 0, to: 0, tokens: new Map() };
+  readonly #queue = new SerialQueue();
+  #size: Pick<BlockPage, 'bytes' | 'blockBytes'> | undefined;
+  /** Least recently used first. */
+  #listed: readonly ListedStretch[] = [];
 
-  constructor(source: BlockSource, snapshot: string, signal?: AbortSignal) {
+  constructor(source: BlockSource, snapshot: string, { pages = 1, signal }: ListedTokensOptions = {}) {
     this.#source = source;
     this.#snapshot = snapshot;
+    this.#pages = pages;
     this.#signal = signal;
+  }
+
+  /** The size of the volume, which its list tells. */
+  async size(): Promise<Pick<BlockPage, 'bytes' | 'blockBytes'>> {
+    return this.#queue.run(async () => {
+      if (this.#size === undefined) this.#listed = [await this.#listFrom(0)];
+      if (this.#size === undefined) throw new TypeError('a list of blocks has a page');
+      return this.#size;
+    });
   }
 
   /**
@@ -28,15 +49,20 @@ export class ListedTokens {
    * @returns `undefined` where the snapshot does not list the block.
    */
   async find(index: number, old?: string): Promise<string | undefined> {
-    const { from, to, tokens } = this.#listed;
-    const known = tokens.get(index);
-    if (index >= from && index < to && (known === undefined || known !== old)) return known;
-    this.#listed = await this.#listFrom(index);
-    return this.#listed.tokens.get(index);
+    return this.#queue.run(async () => {
+      const known = this.#listed.find(({ from, to }) => index >= from && index < to);
+      const token = known?.tokens.get(index);
+      const isGood = known !== undefined && (token === undefined || token !== old);
+      const stretch = isGood ? known : await this.#listFrom(index);
+      const others = this.#listed.filter((one) => one !== known && one !== stretch);
+      this.#listed = [...others, stretch].slice(-this.#pages);
+      return stretch.tokens.get(index);
+    });
   }
 
   async #listFrom(from: number): Promise<ListedStretch> {
-    for await (const { blocks } of this.#source.list(this.#snapshot, from, this.#signal)) {
+    for await (const { blocks, bytes, blockBytes } of this.#source.list(this.#snapshot, from, this.#signal)) {
+      this.#size ??= { bytes, blockBytes };
       const last = blocks.at(-1);
       if (last === undefined) continue;
       const tokens = new Map(blocks.map(({ index, token }) => [index, token]));

@@ -158,7 +158,7 @@ async function compareParent(
   for await (const { offset, id } of listVolumeBlocks(reader, volume, { from, to }, signal))
     ids.set(offset, id);
   const zeros = reader.keys.chunkId(new Uint8Array(volume.blockBytes));
-  const blocks = new BlockReader(parent.source, parent.snapshot, signal);
+  const blocks = new BlockReader(parent.source, parent.snapshot, { signal });
   const read = mapConcurrent(ofParent, blocksAtOnce, async (block) => ({
     offset: block.index * volume.blockBytes,
     content: await blocks.read(block),
