@@ -224,6 +224,59 @@ test('a machine without an fstab names what there is', async () => {
   );
 });
 
+test('a journal that was not replayed is told of once for its file system, with what it means', async () => {
+  const image = makeExtImage(path.join(scratch.path, 'dirty'), {
+    size: '8M',
+    commands: ['feature needs_recovery'],
+  });
+  disks['/dev/sdy'] = readFileSync(image);
+  const { image: opened, notices } = open(['/dev/sdf', '/dev/sdy']);
+  await opened.getPlace('/dev/sdf/www');
+  expect(notices).toEqual([]);
+
+  await Promise.all([opened.getPlace('/dev/sdy/'), opened.getPlace('/dev/sdy/lost+found')]);
+  for (const part of await opened.listParts()) await opened.openFileSystem(part);
+
+  expect(notices).toEqual([
+    expect.stringMatching(
+      /^\/dev\/sdy: the journal of this ext4 was not replayed: .*A mount of a restored volume/,
+    ),
+  ]);
+});
+
+test.each<[string, number, string]>([
+  ['LUKS 2', 0, 'LUKS\xba\xbe\0\x02'],
+  ['BitLocker', 3, `-FVE-FS-${'\0'.repeat(499)}\x55\xaa`],
+  ['Linux RAID (mdraid 1)', 4096, '\xfc\x4e\x2b\xa9\x01\0\0\0'],
+  ['Btrfs', 65_600, '_BHRfS_M'],
+  ['ZFS', 131_072, `\x0c\xb1\xba${'\0'.repeat(1021)}`.repeat(4)],
+  ['swap space', 4086, 'SWAPSPACE2'],
+])('%s is refused by its name, with what to do instead', async (name, at, bytes) => {
+  const disk = Buffer.alloc(mebibyte);
+  disk.write(bytes, at, 'latin1');
+  disks['/dev/sdx'] = disk;
+
+  await expect(open(['/dev/sdx']).image.getPlace('/dev/sdx/etc')).rejects.toMatchObject({
+    name: 'NotSupportedError',
+    message: `"/dev/sdx": ${name} is not supported; restore the volume with "--to-file" or "--to-volumes"`,
+  });
+});
+
+test('a thin volume of LVM is refused by its kind, and told of where all parts are listed', async () => {
+  const disk = Buffer.alloc(2 * mebibyte);
+  const thin = volumeText('thin', [{ start: 0, count: 1, stripes: '', type: 'thin' }]);
+  writePhysicalVolume(disk, physicalIds[0] ?? '', groupText(thin, 1, 'pool'));
+  disks['/dev/sdw'] = disk;
+  const { image, notices } = open(['/dev/sdw']);
+
+  await expect(image.getPlace('/dev/pool/thin/etc')).rejects.toMatchObject({
+    name: 'NotSupportedError',
+    message: expect.stringContaining('LVM segment of type thin is not supported') as string,
+  });
+  expect(await image.listParts()).toEqual([]);
+  expect(notices).toEqual(['/dev/pool/thin cannot be read: LVM segment of type thin is not supported']);
+});
+
 test('many paths of an image are found with the reads of the first', async () => {
   const { image, reads } = open();
   await textAt(image, '/var/log/messages');
