@@ -6,7 +6,7 @@ import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
 import { makeDeployment, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { makeVolume, MemoryImages } from './support/memory-images.ts';
 import { makePipeline } from './support/pipeline.ts';
-import { EXECUTION, endRestore, makeRestoring } from './support/restoring.ts';
+import { EXECUTION, endRestore, makeRestoring, restoresOnTheLog } from './support/restoring.ts';
 
 const INSTANCE = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1';
 const RUN = 'a'.repeat(32);
@@ -123,6 +123,25 @@ test('what is launched has the tags of the original, but for those that protect 
   expect([launches.tags.get('vol-new-1'), launches.tags.get('vol-new-2')]).toEqual([
     { Name: 'vol-1' },
     { Name: 'data' },
+  ]);
+});
+
+test.each([
+  [{ instance: {} }, 'instance in its own subnet'],
+  [{ ami: { name: 'web-copy' } }, 'AMI web-copy'],
+])('a launch is on the audit log from its beginning to its end: %o', async (target, described) => {
+  const { launch, finish, deployment, plan } = await planLaunch(target);
+  await launch();
+  await finish();
+
+  const { restoreId: restore } = plan;
+  expect(await restoresOnTheLog(deployment)).toMatchObject([
+    {
+      chain: INSTANCE,
+      by: EXECUTION,
+      event: { kind: 'restore-started', restore, point: plan.point?.id, target: described },
+    },
+    { by: EXECUTION, event: { kind: 'restore-ended', restore, state: 'completed' } },
   ]);
 });
 

@@ -1,9 +1,8 @@
-import { type AuditEntry, verifyAudit } from '@holdfast/engine';
 import { putImagePoint } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
-import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
+import { BUCKET_ARN, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
-import { EXECUTION, endRestore, makeRestoring } from './support/restoring.ts';
+import { EXECUTION, endRestore, makeRestoring, restoresOnTheLog } from './support/restoring.ts';
 
 const target = { directory: 'laptop:/home/ann/restored' };
 
@@ -13,13 +12,6 @@ async function backedUp() {
   const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'a'.repeat(32) };
   const point = (await protectFiles(deployment, makePipeline(deployment), item))?.pointId ?? '';
   return { deployment, point, restoring: makeRestoring(deployment) };
-}
-
-async function restoresOnTheLog({ store }: Deployment): Promise<AuditEntry[]> {
-  const entries: AuditEntry[] = [];
-  const { problems } = await verifyAudit(store, { onEntry: (entry) => entries.push(entry) });
-  expect(problems).toEqual([]);
-  return entries.filter(({ event }) => event.kind.startsWith('restore'));
 }
 
 test('a restore that its caller does is put on the audit log, and nothing of it stays under way', async () => {

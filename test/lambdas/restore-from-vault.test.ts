@@ -11,7 +11,7 @@ import {
   untilDone,
 } from './support/deployment.ts';
 import { makeVolume, MemoryImages } from './support/memory-images.ts';
-import { endRestore, makeRestoring, type Restoring } from './support/restoring.ts';
+import { endRestore, makeRestoring, type Restoring, restoresOnTheLog } from './support/restoring.ts';
 
 const EXECUTION = 'arn:aws:states:us-east-1:111122223333:execution:restore:one';
 const INSTANCE = 'arn:aws:ec2:us-east-1:111122223333:instance/i-1' as ResourceArn;
@@ -123,6 +123,10 @@ test('volumes come out of the vault when no snapshot of them is left, each block
   expect([...written.values()].map(({ order, blocks }) => [order.sizeGiB, seedsOf(blocks)])).toEqual([
     [1, first],
     [1, second],
+  ]);
+  expect((await restoresOnTheLog(deployment)).map(({ event }) => event)).toMatchObject([
+    { kind: 'restore-started', point, target: 'volumes in us-east-1a' },
+    { kind: 'restore-ended', state: 'completed' },
   ]);
   expect(report).toMatchObject({
     state: 'completed',

@@ -1,5 +1,6 @@
-import { AuditLog, TargetUnavailableError } from '@holdfast/engine';
+import { type AuditEntry, AuditLog, TargetUnavailableError, verifyAudit } from '@holdfast/engine';
 import { MemoryBlockSource, MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
+import { expect } from 'vitest';
 import type { RestoreReport } from '@holdfast/engine/model';
 import { completeSnapshotsStep } from '../../../lambdas/restore/complete-snapshots.ts';
 import { startSnapshotsStep } from '../../../lambdas/restore/start-snapshots.ts';
@@ -88,6 +89,14 @@ export async function restoreFiles(
     while (!(await restoring.restoreShard(event, context)).done);
   }
   return endRestore(restoring, { execution: EXECUTION, restoreId: plan.restoreId }, context);
+}
+
+/** What the audit log has of restores; all of it is whole. */
+export async function restoresOnTheLog({ store }: Deployment): Promise<AuditEntry[]> {
+  const entries: AuditEntry[] = [];
+  const { problems } = await verifyAudit(store, { onEntry: (entry) => entries.push(entry) });
+  expect(problems).toEqual([]);
+  return entries.filter(({ event }) => event.kind.startsWith('restore'));
 }
 
 /** Ends a restore as the machine does, whatever time a call gets. */
