@@ -40,20 +40,27 @@ export async function chooseWays(
   place: RestorePlace,
 ): Promise<ImageTarget> {
   const { snapshots } = target;
-  const deltaFrom = target.kind === 'volumes' ? target.deltaFrom : undefined;
-  const asked = [
-    ...snapshots.map(({ snapshot }) => snapshot),
-    ...(deltaFrom === undefined ? [] : [deltaFrom]),
-  ];
+  const { deltaFrom = [] } = target.kind === 'volumes' ? target : {};
+  const asked = [...snapshots.map(({ snapshot }) => snapshot), ...deltaFrom];
   const found = new Map((await images.describeSnapshots(asked)).map((one) => [one.snapshotId, one]));
   const stored = new Map(volumes.map((one) => [one.volume, one]));
-  const parent = deltaFrom === undefined ? undefined : findParent(deltaFrom, found, snapshots, stored);
+  const deltas = new Map<string, WrittenVolume>();
+  for (const snapshot of new Set(deltaFrom)) {
+    const delta = findParent(snapshot, found, snapshots, stored);
+    const other = deltas.get(delta.volume)?.parent?.snapshot;
+    if (other !== undefined)
+      throw new InvalidInputError(
+        `"deltaFrom" names ${other} and ${snapshot}, both of volume ${delta.volume}; name the one of the volume as it is now`,
+      );
+    deltas.set(delta.volume, delta);
+  }
 
   const written: WrittenVolume[] = [];
   for (const record of snapshots) {
     const native = found.get(record.snapshot);
     const blocks = stored.get(record.volume);
-    if (parent?.volume === record.volume) written.push(parent);
+    const delta = deltas.get(record.volume);
+    if (delta !== undefined) written.push(delta);
     else if (native?.state === 'completed' || (native !== undefined && blocks === undefined)) continue;
     else if (blocks === undefined) throw new SnapshotMissingError(record.snapshot, record.volume);
     else

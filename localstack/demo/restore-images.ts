@@ -68,7 +68,7 @@ export async function restoreImages(
   await waitUntilSnapshotCompleted({ client: ec2, maxWaitTime: 60 }, { SnapshotIds: [deltaFrom] });
   const delta = await restore('delta', {
     point: differential.pointId,
-    target: { volumes: { ...volumes, deltaFrom } },
+    target: { volumes: { ...volumes, deltaFrom: [deltaFrom] } },
   });
   await compare(delta.volumes, afterSecond);
 

@@ -223,7 +223,7 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
       { client: ec2, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
       { SnapshotIds: [deltaFrom] },
     );
-    const delta = await restoreVolumes(full, { deltaFrom });
+    const delta = await restoreVolumes(full, { deltaFrom: [deltaFrom] });
 
     expect(taken.flat().length).toBeGreaterThan(0);
     expect(whole.map(({ from }) => from)).toEqual(machine.volumeIds.map(() => 'vault'));

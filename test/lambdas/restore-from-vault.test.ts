@@ -345,19 +345,19 @@ describe('a restore that fails', () => {
   });
 });
 
-/** A snapshot of the first volume as it is now. */
-function plantParent(blocks: Blocks): string {
+/** A snapshot of a volume as it is now. */
+function plantParent(blocks: Blocks, volumeId = 'vol-1'): string {
   const { blocks: source } = restoring;
   const volume = source.makeVolume(volumeBlocks * blockBytes);
   for (const [index, seed] of Object.entries(blocks)) source.write(volume, Number(index), blockOf(seed));
   source.write(volume, 20, new Uint8Array(blockBytes));
   const snapshot = source.takeSnapshot(volume);
-  images.plant({ snapshotId: snapshot, volumeId: 'vol-1', encrypted: true, kmsKeyId: KEY });
+  images.plant({ snapshotId: snapshot, volumeId, encrypted: true, kmsKeyId: KEY });
   return snapshot;
 }
 
-const deltaFrom = (snapshot: string) => ({
-  target: { volumes: { ...target.volumes, deltaFrom: snapshot } },
+const deltaFrom = (...snapshots: string[]) => ({
+  target: { volumes: { ...target.volumes, deltaFrom: snapshots } },
 });
 
 describe('a delta', () => {
@@ -373,6 +373,26 @@ describe('a delta', () => {
     expect(report.volumes?.map(({ from }) => from)).toEqual(['delta', 'vault']);
     // The parent is not the restore's.
     expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual([parent]);
+  });
+
+  test('of several volumes writes of each what differs from its own snapshot', async () => {
+    const [one, other] = [plantParent({ ...first, 7: 6 }), plantParent({ 5: 1 }, 'vol-2')];
+
+    const { report, written } = await restore(deltaFrom(one, other));
+
+    expect(report.volumes?.map(({ from }) => from)).toEqual(['delta', 'delta']);
+    const orders = [...written.values()];
+    expect(orders.map(({ order }) => order.parent)).toEqual([one, other]);
+    expect(seedsOf(orders[0]?.blocks ?? new Map())).toEqual({ 7: 2 });
+    expect(seedsOf(orders[1]?.blocks ?? new Map())).toEqual({ ...second, 5: 0 });
+  });
+
+  test('of two snapshots of one volume is refused', async () => {
+    const asked = deltaFrom(plantParent(first), plantParent(first));
+
+    await expect(plan(asked)).rejects.toThrow(
+      /^"deltaFrom" names snap-.* and snap-.*, both of volume vol-1;/,
+    );
   });
 
   test('of a volume that is as it was writes nothing', async () => {

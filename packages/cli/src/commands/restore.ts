@@ -21,6 +21,7 @@ import {
 import {
   checkAllowed,
   checkDestination,
+  deltaFromOption,
   destinationOptions,
   findDestination,
   iopsOption,
@@ -76,10 +77,7 @@ export const restoreCommand = defineCommand({
       .option('--no-network', 'no network: with a --security-group that has no rule')
       .option('--stopped', 'stopped as soon as it runs')
       .option('--ami <name>', 'an AMI of the machine of an image, and no instance')
-      .option(
-        '--delta-from <snapshot>',
-        'a snapshot of a damaged volume as it is now: only what differs from it is written',
-      )
+      .addOption(deltaFromOption)
       .option(
         '--to-directory <directory>',
         'into a directory here, by this process; the restore machine puts it on the audit log',

@@ -1,3 +1,4 @@
+import { Option } from '@commander-js/extra-typings';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { checkBucketAllowed, checkZone, InvalidInputError, type PointRow } from '@holdfast/engine';
@@ -20,6 +21,11 @@ import { findLaunch, type LaunchValues } from './launch-wishes.ts';
 export const destinationOptions =
   '--to-bucket, --to-original, --to-volumes, --instance, --ami, --to-file or --to-directory';
 
+export const deltaFromOption = new Option(
+  '--delta-from <snapshot>',
+  'a snapshot of a damaged volume as it is now: only what differs from it is written; may be repeated',
+).argParser((id: string, before?: readonly string[]) => [...(before ?? []), id]);
+
 export interface DestinationValues extends LaunchValues {
   readonly toBucket?: string | undefined;
   readonly prefix?: string | undefined;
@@ -29,7 +35,7 @@ export interface DestinationValues extends LaunchValues {
   readonly volumeType?: VolumeWishes['type'];
   readonly iops?: number | undefined;
   readonly throughput?: number | undefined;
-  readonly deltaFrom?: string | undefined;
+  readonly deltaFrom?: VolumeWishes['deltaFrom'];
   readonly toDirectory?: string | undefined;
   readonly toFile?: string | undefined;
 }

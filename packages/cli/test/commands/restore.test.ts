@@ -101,6 +101,8 @@ test('restores an image to volumes, and only there', async () => {
     '250',
     '--delta-from',
     'snap-0123456789abcdef0',
+    '--delta-from',
+    'snap-0123456789abcdef1',
   ];
   const done = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', ...shape);
   const wrong = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', '--iops', 'many');
@@ -116,7 +118,7 @@ test('restores an image to volumes, and only there', async () => {
           type: 'gp3',
           iops: 4000,
           throughput: 250,
-          deltaFrom: 'snap-0123456789abcdef0',
+          deltaFrom: ['snap-0123456789abcdef0', 'snap-0123456789abcdef1'],
         },
       },
       overwrite: 'never',

@@ -44,12 +44,12 @@ export const VolumeWishes = z.strictObject({
     .optional()
     .describe('MiB a second of the new volumes, of type gp3. Left out: as they were.'),
   deltaFrom: z
-    .string()
-    .regex(/^snap-[0-9a-f]{8,32}$/, 'expected the id of a snapshot')
+    .array(z.string().regex(/^snap-[0-9a-f]{8,32}$/, 'expected the id of a snapshot'))
+    .min(1)
     .optional()
     .describe(
-      'A complete snapshot of one of the volumes as it is now: that volume is written as the difference to it, out of ' +
-        'the blocks in the vault.',
+      'Complete snapshots of volumes as they are now, one of a volume: each of these is written as the difference to its ' +
+        'own, out of the blocks in the vault.',
     ),
 });
 export type VolumeWishes = z.infer<typeof VolumeWishes>;
