@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { DeployedConfiguration } from '@holdfast/engine/model';
+import { type DeployedConfiguration, productVersion } from '@holdfast/engine/model';
 import type { DeploymentConfig } from './deployment-config.ts';
 
 /**
@@ -9,6 +9,7 @@ import type { DeploymentConfig } from './deployment-config.ts';
 export function deployedConfiguration(config: DeploymentConfig): string {
   const { plans, tagKey, lockMode, sources, restoreTargets, offlineRecipient } = config;
   const document: z.input<typeof DeployedConfiguration> = {
+    version: productVersion,
     plans: plans.map((plan) => ({
       name: plan.name,
       schedules: Object.fromEntries(

@@ -69,6 +69,7 @@ export class PeopleRoles extends Construct {
       this.readsStacks(),
       ...readsWork(storage, ['cycles/*', 'runs/*', 'restores/*']),
       ...listsAccount(),
+      ...this.seesProtection(storage),
     ]);
     this.allow('Restorer', this.restorer, [
       ...readsCatalog(storage),
@@ -109,7 +110,7 @@ export class PeopleRoles extends Construct {
     ];
   }
 
-  /** Reading how vault and key are protected, and whether a trail watches them: what evidence consists of. */
+  /** Reading how vault and key are protected, whether a trail watches them, and what limits work: none of it is data. */
   private seesProtection({ vault, key }: Storage): PolicyStatement[] {
     return [
       allow(
@@ -123,14 +124,20 @@ export class PeopleRoles extends Construct {
         [vault.bucketArn],
       ),
       allow('SeeKeyProtection', ['kms:DescribeKey', 'kms:GetKeyPolicy'], [key.keyArn]),
-      // Describing trails knows no resource.
-      allow('FindTrails', ['cloudtrail:DescribeTrails'], ['*'], {
+      // Neither knows a resource.
+      allow('FindTrails', ['cloudtrail:DescribeTrails', 'lambda:GetAccountSettings'], ['*'], {
         StringEquals: { 'aws:RequestedRegion': Aws.REGION },
       }),
       allow(
         'SeeTrails',
         ['cloudtrail:GetEventSelectors', 'cloudtrail:GetTrailStatus'],
         [`arn:${Aws.PARTITION}:cloudtrail:${Aws.REGION}:${Aws.ACCOUNT_ID}:trail/*`],
+        accountOfArn,
+      ),
+      allow(
+        'SeeSubscriptions',
+        ['sns:ListSubscriptionsByTopic'],
+        [`arn:${Aws.PARTITION}:sns:${Aws.REGION}:${Aws.ACCOUNT_ID}:*`],
         accountOfArn,
       ),
     ];

@@ -23,6 +23,7 @@ import {
   type BackupType,
   defaultImageSettings,
   type DeployedConfiguration,
+  productVersion,
   type Plans,
   RetentionRules,
 } from '@holdfast/engine/model';
@@ -170,6 +171,9 @@ export class CliUnderTest {
   };
   /** What the account has, or why it may not be looked at. */
   readonly inventory: Partial<Record<InventoryPart, readonly InventoryItem[] | Error>> = {};
+  deployedVersion: string | undefined = productVersion;
+  functionsAtOnce = { limit: 1000, unreserved: 900 };
+  subscriptions: { confirmed: number; pending: number } | undefined = { confirmed: 1, pending: 0 };
   protection: readonly { readonly what: string; readonly value?: unknown; readonly problem?: string }[] = [];
   errIsTerminal = false;
   env: Record<string, string> = {};
@@ -255,6 +259,10 @@ export class CliUnderTest {
             findPlans: async () => this.plans,
             findSources: async () => this.configuration,
             findRestoreBuckets: async () => this.restoreBuckets,
+            findVersion: async () => this.deployedVersion,
+            findWorkers: async () => 10,
+            readFunctionsAtOnce: async () => this.functionsAtOnce,
+            readSubscriptions: async () => this.subscriptions,
             readProtection: async () => this.protection,
             findCaller: async () => 'arn:aws:sts::111122223333:assumed-role/Legal/ann',
           },

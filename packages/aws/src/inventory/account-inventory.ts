@@ -25,12 +25,12 @@ export interface InventoryPlace {
  * databases still learns about buckets.
  */
 export class AccountInventory {
-  readonly #clients: Omit<InventoryClients, 'cloudTrail' | 's3Control'>;
+  readonly #clients: Pick<InventoryClients, 's3' | 'ec2' | 'cloudWatch' | 'efs' | 'rds' | 'dynamo'>;
   readonly #place: InventoryPlace;
   readonly #clock: Clock;
 
   constructor(
-    clients: Omit<InventoryClients, 'cloudTrail' | 's3Control'>,
+    clients: Pick<InventoryClients, 's3' | 'ec2' | 'cloudWatch' | 'efs' | 'rds' | 'dynamo'>,
     place: InventoryPlace,
     clock: Clock,
   ) {

@@ -3,9 +3,11 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { EC2Client } from '@aws-sdk/client-ec2';
 import { EFSClient } from '@aws-sdk/client-efs';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { RDSClient } from '@aws-sdk/client-rds';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { S3ControlClient } from '@aws-sdk/client-s3-control';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { type ClientOptions, commonOptions, isLoopback } from '../sdk/client-options.ts';
 
 /** Clients of all services that hold data of an account, and of those that watch and tag it. */
@@ -18,18 +20,22 @@ export interface InventoryClients {
   readonly dynamo: DynamoDBClient;
   readonly cloudTrail: CloudTrailClient;
   readonly s3Control: S3ControlClient;
+  readonly lambda: LambdaClient;
+  readonly sns: SNSClient;
 }
 
 /** Makes those that nothing else needs. */
 export function makeInventoryClients(
   options: ClientOptions = {},
-): Pick<InventoryClients, 'efs' | 'rds' | 'dynamo' | 'cloudTrail' | 's3Control'> {
+): Pick<InventoryClients, 'efs' | 'rds' | 'dynamo' | 'cloudTrail' | 's3Control' | 'lambda' | 'sns'> {
   const common = commonOptions(options);
   return {
     efs: new EFSClient(common),
     rds: new RDSClient(common),
     dynamo: new DynamoDBClient(common),
     cloudTrail: new CloudTrailClient(common),
+    lambda: new LambdaClient(common),
+    sns: new SNSClient(common),
     s3Control: new S3ControlClient({ ...common, ...endpointOnThisMachine(options) }),
   };
 }

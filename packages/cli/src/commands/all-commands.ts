@@ -8,6 +8,7 @@ import { coverageCommand } from './coverage.ts';
 import { cycleStartCommand } from './cycle-start.ts';
 import { diffCommand } from './diff.ts';
 import { findCommand } from './find.ts';
+import { doctorCommand } from './doctor.ts';
 import { evidenceCommand } from './evidence.ts';
 import { explainCommand } from './explain.ts';
 import { extractCommand } from './extract.ts';
@@ -61,6 +62,7 @@ export const commands: readonly CommandDefinition[] = [
   holdListCommand,
   auditVerifyCommand,
   evidenceCommand,
+  doctorCommand,
   catalogRebuildCommand,
   extractCommand,
   initCommand,

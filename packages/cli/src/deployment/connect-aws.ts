@@ -24,6 +24,8 @@ import { Ec2Images } from '@holdfast/aws/ec2';
 import {
   AccountInventory,
   makeInventoryClients,
+  readFunctionsAtOnce,
+  readSubscriptions,
   readVaultProtection,
   SourceTags,
 } from '@holdfast/aws/inventory';
@@ -134,6 +136,13 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       findPlans: async () => (await findConfiguration())?.plans,
       findSources: findConfiguration,
       findRestoreBuckets: async () => (await findConfiguration())?.restoreTargets.buckets,
+      findVersion: async () => (await findConfiguration())?.version,
+      findWorkers: async () => (await findConfiguration())?.restoreWorkers,
+      readFunctionsAtOnce: async () => readFunctionsAtOnce(inventoryClients.lambda),
+      readSubscriptions: async () => {
+        const topic = await names.findAlarmTopic();
+        return topic === undefined ? undefined : readSubscriptions(inventoryClients.sns, topic);
+      },
       readProtection: async () => {
         const keyArn = await names.findKey();
         return readVaultProtection({ ...clients, ...inventoryClients }, { bucket: vaultBucket, keyArn });
@@ -155,12 +164,14 @@ class DeployedNames {
   readonly #region: string;
   readonly #storage: StackOutputs;
   readonly #pipeline: StackOutputs;
+  readonly #monitoring: StackOutputs;
 
   constructor(client: CloudFormationClient, options: ConnectOptions, region: string) {
     this.#options = options;
     this.#region = region;
     this.#storage = new StackOutputs(client, options.storageStack);
     this.#pipeline = new StackOutputs(client, options.pipelineStack);
+    this.#monitoring = new StackOutputs(client, 'HoldfastMonitoring');
   }
 
   async getStored(
@@ -175,6 +186,11 @@ class DeployedNames {
     const output = `${machine.charAt(0).toUpperCase()}${machine.slice(1)}MachineArn`;
     const given = this.#options[`${machine}MachineArn`];
     return given ?? (await this.#get(this.#pipeline, 'pipeline', output, `--${machine}-machine`));
+  }
+
+  /** It is in a stack of its own, or in that of the pipeline. */
+  async findAlarmTopic(): Promise<string | undefined> {
+    return (await this.#pipeline.find('AlarmTopicArn')) ?? (await this.#monitoring.find('AlarmTopicArn'));
   }
 
   async findKey(): Promise<string | undefined> {

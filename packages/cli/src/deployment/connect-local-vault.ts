@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { InvalidInputError, NotSupportedError, UnknownNameError } from '@holdfast/engine';
+import { productVersion } from '@holdfast/engine/model';
 import {
   hasLocalVault,
   interruptProcess,
@@ -93,6 +94,10 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
       findPlans: async () => undefined,
       findSources: async () => undefined,
       findRestoreBuckets: async () => undefined,
+      findVersion: async () => productVersion,
+      findWorkers: async () => undefined,
+      readFunctionsAtOnce: refuse,
+      readSubscriptions: async () => undefined,
       readProtection: async () => [],
       findCaller: async () => localCaller(),
     },

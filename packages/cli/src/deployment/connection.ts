@@ -26,6 +26,14 @@ export interface ConnectedDeployment {
   findSources(): Promise<Pick<DeployedConfiguration, 'tagKey' | 'sources'> | undefined>;
   /** Buckets that restores may write to; `undefined` where the deployment does not tell. */
   findRestoreBuckets(): Promise<readonly string[] | undefined>;
+  /** Version of the program that deployed it; `undefined` where the deployment does not tell. */
+  findVersion(): Promise<string | undefined>;
+  /** Workers that the deployment has at work at once; `undefined` where it does not tell. */
+  findWorkers(): Promise<number | undefined>;
+  /** Functions that may run at once in the account and region. */
+  readFunctionsAtOnce(): Promise<{ readonly limit: number; readonly unreserved: number }>;
+  /** Subscriptions of the alarms' topic; `undefined` where there is no such topic. */
+  readSubscriptions(): Promise<{ readonly confirmed: number; readonly pending: number } | undefined>;
   /** How AWS protects the vault, one answer after the other. */
   readProtection(): Promise<readonly ProtectionFact[]>;
   /** The signed-in person, as the audit log names them. */

@@ -1,0 +1,27 @@
+import { productVersion } from '@holdfast/engine/model';
+import { defineCommand } from '../terminal/command.ts';
+import { examineDeployment, type CheckResult } from '../doctor/examine-deployment.ts';
+import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { countText } from '../terminal/text.ts';
+
+export const doctorCommand = defineCommand({
+  name: 'doctor',
+  summary:
+    'Check what has to be right around the data: versions, keys, locks, trail, quotas, alarms, maintenance.',
+  declare: (command) => command,
+  async run(context): Promise<ExitCode> {
+    const { out, connect } = context;
+    const results: CheckResult[] = [];
+    for await (const result of examineDeployment(await connect(), productVersion, context)) {
+      results.push(result);
+      if (!out.json) await out.line(`${result.state.padEnd(9)}  ${result.what}: ${result.finding}`);
+    }
+    const of = (state: CheckResult['state']) => results.filter((one) => one.state === state).length;
+    if (out.json) await out.document({ checks: results });
+    else
+      await out.line(
+        `${countText(results.length, 'check')}: ${of('good')} good, ${of('attention')} need attention, ${of('unknown')} unknown`,
+      );
+    return of('attention') > 0 ? exitCodes.failed : exitCodes.ok;
+  },
+});
