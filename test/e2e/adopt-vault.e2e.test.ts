@@ -121,7 +121,6 @@ testUnless(noEmulator)(
     ] as const)
       expect(await restoreAndCompare(app, point, state)).toEqual([]);
   },
-  // Two deployments, on a machine that may be busy.
 );
 
 /** One full, without the pipeline: what matters is what it leaves in vault, tables and key. */

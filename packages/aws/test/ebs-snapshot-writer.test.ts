@@ -16,6 +16,13 @@ beforeEach(() => {
 
 const done = (status: number, value: object = {}): EbsAnswer => jsonAnswer(value, status);
 
+const oneAttempt = {
+  mode: 'standard',
+  acquireInitialRetryToken: async () => Promise.resolve({ getRetryCount: () => 0, getRetryDelay: () => 0 }),
+  refreshRetryTokenForRetry: async () => Promise.reject(new Error('there are no more attempts')),
+  recordSuccess: () => undefined,
+};
+
 const order = {
   sizeGiB: 8,
   clientToken: 'token',
@@ -79,9 +86,9 @@ test('a snapshot that was just begun is waited for, and one that took a block an
 });
 
 test('a throttled block may be written later', async () => {
-  ebs.answers = Array.from({ length: 8 }, () =>
-    refusal('RequestThrottledException', 'ACCOUNT_THROTTLED', 400),
-  );
+  // After the SDK's last attempt; before each it would sleep.
+  ebs.clients.ebs.config.retryStrategy = async () => Promise.resolve(oneAttempt);
+  ebs.answers = [refusal('RequestThrottledException', 'ACCOUNT_THROTTLED', 400)];
 
   await expect(writer.write('snap-1', { index: 3, bytes, sha256 })).rejects.toThrow(StoreUnavailableError);
 });
