@@ -10,8 +10,13 @@ export function seedsOf(count: number): readonly number[] {
   return Array.from({ length: triesOf(count) }, (_, seed) => seed);
 }
 
+/** Every so many-th of the calls at which something goes wrong is tried; every one with `HOLDFAST_SEEDS` of `stride`. */
+export function strideOf(stride: number): number {
+  return Math.max(1, Math.round(stride / times));
+}
+
 /** Some of the numbers from 1 to `last`, evenly spread; all of them with `HOLDFAST_SEEDS` of at least `stride`. */
 export function someOf(last: number, stride: number, offset: number): readonly number[] {
-  const step = Math.max(1, Math.round(stride / times));
+  const step = strideOf(stride);
   return Array.from({ length: last }, (_, at) => at + 1).filter((call) => (call + offset) % step === 0);
 }

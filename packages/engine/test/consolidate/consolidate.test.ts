@@ -30,6 +30,7 @@ import {
   packMapOf,
   stateOf,
 } from '../runs/harness.ts';
+import { strideOf } from '../thoroughness.ts';
 
 /** A chain with shared chunks, an empty file, a removed one and a file of several chunks. */
 async function withChain(): Promise<{ harness: Harness; last: CommittedPoint }> {
@@ -434,7 +435,7 @@ describe('a consolidation whose process dies', () => {
 
   test('at any of its calls is taken up, although nothing can be read back out of a frozen class', async () => {
     const storageClass = 'DEEP_ARCHIVE';
-    for (let call = 1, survived = false; !survived; call += 1) {
+    for (let call = 1, survived = false; !survived; call += strideOf(3)) {
       const harness = new Harness(`frozen ${storageClass}`);
       harness.source.plant('a', 'content of a');
       const last = await harness.backUp('full');

@@ -5,7 +5,7 @@ import { FaultPlan, ProcessKilledError, type FaultKind } from '../../src/testing
 import { someOf } from '../thoroughness.ts';
 import { expectKept, maintain, prepare, remains, sweepServices } from './expired-vault.ts';
 
-const stride = 12;
+const stride = 36;
 
 describe('maintenance that dies', () => {
   test.each<FaultKind>(['kill', 'kill-after'])(

@@ -10,6 +10,7 @@ import { FaultPlan, ProcessKilledError, SeededRandom, withFaults } from '../../s
 import { verifyPoint } from '../../src/verify/verify-point.ts';
 import { countReferences, Harness, logicalPartsOf, packMapOf } from '../runs/harness.ts';
 import { expectComplete, type Open, withShards } from './protected-shards.ts';
+import { strideOf } from '../thoroughness.ts';
 
 /** Protected shards, several of which have seen different versions of three objects. */
 async function withBrokenObjects() {
@@ -114,7 +115,7 @@ test('runs of deltas that are longer than an object are read back whole', async 
 });
 
 test('a join whose process dies at any of its calls goes on, and no shard counts twice', async () => {
-  for (let call = 1, survived = false; !survived; call += 24) {
+  for (let call = 1, survived = false; !survived; call += strideOf(24)) {
     const { harness, run, shards } = await withShards();
     const faults = new FaultPlan([{ kind: call % 48 < 24 ? 'kill' : 'kill-after', call }]);
     const { store, catalog, work } = harness;

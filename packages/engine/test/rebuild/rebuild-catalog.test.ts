@@ -18,6 +18,7 @@ import {
   withFaults,
 } from '../../src/testing/index.ts';
 import { Harness, day } from '../runs/harness.ts';
+import { strideOf } from '../thoroughness.ts';
 
 /** A vault with points of all types, whose tables can be lost. */
 class Scene extends Harness {
@@ -337,7 +338,7 @@ describe('is repeatable', () => {
       await pointsOf(reference.tables.catalog),
     ];
     let killed = 0;
-    for (let call = 1, alive = false; !alive; call += 17) {
+    for (let call = 1, alive = false; !alive; call += strideOf(17)) {
       const scene = await Scene.make('dies');
       scene.loseTables();
       const faults = new FaultPlan([{ kind: 'kill-after', call }]);

@@ -10,6 +10,7 @@ import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/ind
 import { day, Harness, minute, packMapOf } from './harness.ts';
 import { expectConsistent, expectWhole, withMostlyDeadPack } from './mostly-dead.ts';
 import { commit, shardsOf } from './opened-run.ts';
+import { strideOf } from '../thoroughness.ts';
 
 /** A full of twelve packs, all of whose locks are too short for the next run. */
 async function withTwelvePacks(
@@ -138,7 +139,7 @@ test('packs that verification has marked are looked up some a call, and none is 
 
 test('a process that dies at any of its calls is gone on from, and no pack is left out or counted twice', async () => {
   let died = 0;
-  for (let call = 1, survived = false; !survived; call += 31) {
+  for (let call = 1, survived = false; !survived; call += strideOf(31)) {
     const { harness, packs } = await withTwelvePacks('dies');
     const faults = new FaultPlan([{ kind: call % 2 === 0 ? 'kill' : 'kill-after', call }]);
     const { store, catalog, work } = harness;

@@ -10,6 +10,7 @@ import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/ind
 import { day, Harness } from './harness.ts';
 import { expectConsistent, expectWhole } from './mostly-dead.ts';
 import { open, shardsOf } from './opened-run.ts';
+import { strideOf } from '../thoroughness.ts';
 
 const files = 300;
 
@@ -60,7 +61,7 @@ test('a page pack of which less than half is used is not extended: its pages are
 
 test('pages are written anew, and page packs counted, in a commit that dies at any of its calls and has no time', async () => {
   let [died, survived] = [0, false];
-  for (let call = 1; !survived; call += 997) {
+  for (let call = 1; !survived; call += strideOf(997)) {
     const { harness, pages } = await beforeNext('in calls', 220);
     const { source, store, catalog, work } = harness;
     const { plan, keys } = await open(harness, 'incremental');
@@ -154,7 +155,7 @@ test('page packs are counted and leased some a call, to the same plan as in one'
 
 test('an opening whose process dies at any of its calls goes on, and leases every page pack that is needed', async () => {
   let died = 0;
-  for (let call = 1, survived = false; !survived; call += 97) {
+  for (let call = 1, survived = false; !survived; call += strideOf(97)) {
     const harness = await withScatteredPages('dies');
     const faults = new FaultPlan([{ kind: call % 2 === 0 ? 'kill' : 'kill-after', call }]);
     const { store, catalog, work } = harness;
