@@ -16,7 +16,8 @@ const directoryIndex = '$I30';
 export const ownRecords = 16;
 export const rootRecord = 5;
 const upCaseRecord = 10;
-const upCaseBytes = 2 * 65536;
+/** Of UTF-16. */
+const units = 65536;
 const dosName = 2;
 
 const isDirectory = 0x10000000;
@@ -69,7 +70,7 @@ export async function findByName(
   return other && entryOf(other);
 }
 
-/** By the index; if that is damaged, the directory is read, and only the same name counts. */
+/** By the index; by reading all of the directory if that is damaged, or the order of its names is not known. */
 async function* namesLike(
   volume: NtfsVolume,
   file: NtfsFile,
@@ -77,18 +78,19 @@ async function* namesLike(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<NtfsName> {
   const index = await openIndex(volume, file, directoryIndex, signal);
+  const upCase = await readUpCase(volume, signal);
+  const compare = (key: Fields): number => compareNames(wanted, nameIn(key), upCase);
   try {
-    const upCase = await readUpCase(volume, signal);
-    const compare = (key: Fields): number => compareNames(wanted, nameIn(key), upCase);
-    for await (const { fields, key } of searchIndex(volume, index, compare, signal))
-      yield parseName(fields, key);
+    if (upCase !== undefined) {
+      for await (const { fields, key } of searchIndex(volume, index, compare, signal))
+        yield parseName(fields, key);
+      return;
+    }
   } catch (error) {
     if (!(error instanceof DiskDamagedError)) throw error;
-    for await (const { fields, key } of listIndex(volume, index, signal)) {
-      const name = parseName(fields, key);
-      if (name.name === wanted) yield name;
-    }
   }
+  for await (const { fields, key } of listIndex(volume, index, signal))
+    if (compare(key) === 0) yield parseName(fields, key);
 }
 
 function parseName(fields: Fields, key: Fields): NtfsName {
@@ -117,24 +119,36 @@ function entryOf({ at, name: text, kind }: NtfsName): DirectoryEntry {
 }
 
 /** The order of names, in which those that differ in case alone are the same: by units of UTF-16, letters as capitals. */
-export function compareNames(one: string, other: string, upCase: Uint16Array): number {
+export function compareNames(one: string, other: string, upCase: Uint16Array | undefined): number {
+  const capital = (unit: number): number => upCase?.[unit] ?? unit;
   const shared = Math.min(one.length, other.length);
   for (let at = 0; at < shared; at += 1) {
-    const order = (upCase[one.charCodeAt(at)] ?? 0) - (upCase[other.charCodeAt(at)] ?? 0);
+    const order = capital(one.charCodeAt(at)) - capital(other.charCodeAt(at));
     if (order !== 0) return order;
   }
   return one.length - other.length;
 }
 
-/** The capital of each unit of UTF-16, of which every file system has a table of its own. */
-export async function readUpCase(volume: NtfsVolume, signal?: AbortSignal): Promise<Uint16Array> {
-  if (volume.upCase !== undefined) return volume.upCase;
+/**
+ * The capital of each unit of UTF-16, of which every file system has a table.
+ * @returns `undefined` if it is damaged, which is told of.
+ */
+export async function readUpCase(volume: NtfsVolume, signal?: AbortSignal): Promise<Uint16Array | undefined> {
+  try {
+    volume.upCase ??= await readTable(volume, signal);
+  } catch (error) {
+    if (!(error instanceof DiskDamagedError)) throw error;
+    volume.notices.add(`${error.message}; names are found in their own case alone`);
+  }
+  return volume.upCase;
+}
+
+async function readTable(volume: NtfsVolume, signal: AbortSignal | undefined): Promise<Uint16Array> {
   const file = await readFile(volume, { record: upCaseRecord, sequence: 0 }, signal);
   const content = await findAttribute(volume, file, attributeTypes.data, '', signal);
-  const bytes = content && (await readValue(volume, file, content, upCaseBytes, signal));
-  if (bytes?.length !== upCaseBytes)
+  const bytes = content && (await readValue(volume, file, content, 2 * units, signal));
+  if (bytes?.length !== 2 * units)
     throw new DiskDamagedError(`${file.base.what}, the table of capital letters, has ${bytes?.length} bytes`);
   const fields = new Fields(bytes, file.base.what);
-  volume.upCase = Uint16Array.from({ length: upCaseBytes / 2 }, (_, unit) => fields.u16(2 * unit));
-  return volume.upCase;
+  return Uint16Array.from({ length: units }, (_, unit) => fields.u16(2 * unit));
 }

@@ -55,6 +55,8 @@ export async function openIndex(
   if (blockBytes < leastBlockBytes || blockBytes > mostBlockBytes || (blockBytes & (blockBytes - 1)) !== 0)
     throw new DiskDamagedError(`${what} has blocks of ${blockBytes} bytes`);
   const blocks = await findAttribute(volume, file, attributeTypes.indexAllocation, name, signal);
+  if (blocks !== undefined && bytesOf(blocks) > volume.geometry.bytes)
+    throw new DiskDamagedError(`${what} has ${bytesOf(blocks)} bytes of blocks, more than the file system`);
   return {
     what,
     root: new Fields(root.value.bytes.subarray(rootHeaderAt), what),
@@ -111,6 +113,7 @@ export async function* searchIndex(
   compare: (key: Fields) => number,
   signal?: AbortSignal,
 ): AsyncGenerator<IndexEntry> {
+  const met = new Set<number>();
   yield* follow(index.root, 0);
 
   async function* follow(node: Fields, level: number): AsyncGenerator<IndexEntry> {
@@ -120,6 +123,8 @@ export async function* searchIndex(
       if (order > 0) continue;
       if (child !== undefined) {
         const at = child * numberBytes(volume, index);
+        if (met.has(at)) throw new DiskDamagedError(`${index.what} leads to its block at byte ${at} twice`);
+        met.add(at);
         yield* follow(await readBlock(volume, index, at, signal), level + 1);
       }
       if (order < 0 || entry === undefined) return;

@@ -7,6 +7,8 @@ import { attributeTypes, nodeId, parseNodeId } from './ntfs-record.ts';
 import type { NtfsVolume } from './ntfs-volume.ts';
 
 const tableRecord = 0;
+/** Far above what Windows has. */
+const mostOwnFiles = 4096;
 
 /** Files that say that they have a name, in the order of the master file table, without the file system's own. */
 export async function* listNamedFiles(volume: NtfsVolume, signal?: AbortSignal): AsyncGenerator<ListedNode> {
@@ -53,14 +55,17 @@ async function ownFiles(
 ): Promise<ReadonlyMap<number, NtfsFile>> {
   const files = new Map<number, NtfsFile>();
   const waiting = Array.from({ length: ownRecords }, (_, record) => nodeId({ record, sequence: 0 }));
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+  for (let id = waiting.pop(); id !== undefined && files.size < mostOwnFiles; id = waiting.pop()) {
     const reference = parseNodeId(id);
     if (files.has(reference.record)) continue;
     try {
       const file = await readFile(volume, reference, signal);
       files.set(reference.record, file);
       if (!file.base.isDirectory || reference.record === rootRecord) continue;
-      for await (const entry of listNames(volume, file, signal)) waiting.push(entry.id);
+      for await (const entry of listNames(volume, file, signal)) {
+        waiting.push(entry.id);
+        if (waiting.length > mostOwnFiles) break;
+      }
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
     }

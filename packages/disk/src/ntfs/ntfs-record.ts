@@ -232,10 +232,10 @@ export function runsOf(part: NtfsAttribute & ClusterValue, clusters: number): re
 /** A number of some bytes, the highest of which has its sign. */
 function signed(fields: Fields, at: number, bytes: number): number {
   if (bytes > 8) throw new DiskDamagedError(`${fields.what} has a number of ${bytes} bytes`);
-  let value = 0n;
-  for (let index = bytes - 1; index >= 0; index -= 1) value = value * 256n + BigInt(fields.u8(at + index));
-  const number = Number(BigInt.asIntN(8 * bytes, value));
-  if (!Number.isSafeInteger(number))
-    throw new DiskDamagedError(`${fields.what} has a number of 2^53 or more`);
-  return number;
+  if (bytes === 0) return 0;
+  // From the signed byte on, so that nothing on the way is larger than the number itself.
+  let value = (fields.u8(at + bytes - 1) << 24) >> 24;
+  for (let index = bytes - 2; index >= 0; index -= 1) value = value * 256 + fields.u8(at + index);
+  if (!Number.isSafeInteger(value)) throw new DiskDamagedError(`${fields.what} has a number of 2^53 or more`);
+  return value;
 }

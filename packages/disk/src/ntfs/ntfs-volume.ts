@@ -7,6 +7,8 @@ import { type ClusterRun, type NtfsRecord, parseRecord } from './ntfs-record.ts'
 export class NtfsVolume {
   readonly source: ByteSource;
   readonly geometry: NtfsGeometry;
+  /** Reasons to doubt what is read, as far as they came up. */
+  readonly notices = new Set<string>();
   /** Capital letters; read when a name is first looked up. */
   upCase: Uint16Array | undefined;
   readonly #table: ClusterRun[] = [];

@@ -43,7 +43,9 @@ export async function openNtfs(
       isClean: madeGood.length === 0 && state.isLogClean && !state.isDirty,
       sharesBlocks: false,
     },
-    notices: [...madeGood, ...noticesOf(state)],
+    get notices() {
+      return [...madeGood, ...noticesOf(state), ...volume.notices];
+    },
     madeGood,
     root: async (rootSignal) => {
       const root = await readNode(volume, rootRecord, rootSignal);

@@ -308,7 +308,44 @@ describe('indexes', () => {
     writeRecord(image, folder(), [root, blocks, allUsed], { directory: true });
 
     expect((await find('a/deepest')).kind).toBe('file');
-    expect(await findPath((await open()).fileSystem, Buffer.from('a/DEEPEST'))).toBeUndefined();
+    expect((await find('a/DEEPEST')).kind).toBe('file');
+  });
+
+  test('that lead to each block in many ways are followed in none', async () => {
+    for (let block = 0; block < 20; block += 1)
+      writeIndexBlock(
+        image,
+        freeCluster + 4 * block,
+        4 * block,
+        Array.from({ length: 20 }, (_, entry) => ({
+          ...(entry < 19 && { name: 'same', record: tiny() }),
+          ...(block < 19 && { child: 4 * (block + 1) }),
+        })),
+      );
+    writeRecord(image, folder(), [indexRoot(image, [{ child: 0 }]), blocks, allUsed], { directory: true });
+    const { fileSystem, source } = await open();
+    const node = await findPath(fileSystem, Buffer.from('a'));
+    source.reads = 0;
+
+    expect((await node?.find(Buffer.from('same')))?.kind).toBe('file');
+    expect(await node?.find(Buffer.from('SAME'))).toBeDefined();
+    expect(source.reads).toBeLessThan(10);
+  });
+
+  test('are followed without the table of capital letters, but for names in another case', async () => {
+    image.writeUInt16LE(0xdead, recordAt(image, 10) + 510);
+    const { fileSystem } = await open();
+
+    expect((await findPath(fileSystem, Buffer.from('many/file number 77')))?.kind).toBe('file');
+    expect(await findPath(fileSystem, Buffer.from('MANY/file number 77'))).toBeUndefined();
+    expect(fileSystem.notices).toEqual([expect.stringContaining('names are found in their own case alone')]);
+  });
+
+  test('that say of petabytes of blocks are damaged', async () => {
+    const holes = { type: 0xa0, name: '$I30', runs: [[2 ** 31 - 1]], bytes: 2 ** 50 } as const;
+    writeRecord(image, folder(), [indexRoot(image, [{ child: 0 }]), holes, allUsed], { directory: true });
+
+    await expect(Array.fromAsync((await find('a')).list())).rejects.toThrow('more than the file system');
   });
 
   test('that contain their own directory, or one above, are entered once, and told of', async () => {

@@ -18,7 +18,6 @@ const files = {
 
 const variants: Record<string, NtfsImageOptions> = {
   'clusters of 512 bytes': { clusterBytes: 512 },
-  'clusters of 2 KiB': { clusterBytes: 2048 },
   'clusters of 4 KiB': { clusterBytes: 4096 },
   'clusters of 64 KiB': { clusterBytes: 65_536, size: '16M' },
   'clusters of 2 MiB': { clusterBytes: 2 * 2 ** 20, size: '128M' },
