@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import {
   decideRetention,
   largestUploadBytes,
+  type PointRow,
   type RetentionDecision,
   type RunId,
   workThrough,
@@ -46,14 +47,16 @@ export const startContainersStep = defineLoop(
           next += 1;
           const { plan, decisions } = await decideRetention(catalog, plans, arn, now);
           const wanted = decisions.filter(({ container }) => container);
-          const due = wanted.filter(({ point }) => point.counts.logicalBytes <= largestUploadBytes);
+          const points = decisions.map(({ point }) => point);
+          const fits = (point: PointRow) => bytesOfContainer(point, points) <= largestUploadBytes;
+          const due = wanted.filter(({ point }) => fits(point));
           waiting += due.length;
           for (const { point } of wanted) {
-            if (point.counts.logicalBytes <= largestUploadBytes) continue;
+            if (fits(point)) continue;
             tooLarge += 1;
             log.warn('a point is too large for a container', {
               point: point.pointId,
-              bytes: point.counts.logicalBytes,
+              bytes: bytesOfContainer(point, points),
             });
           }
           // The newest comes first.
@@ -77,6 +80,22 @@ export const startContainersStep = defineLoop(
     return { done, state };
   },
 );
+/**
+ * Bytes that a point's container is taken to have. Of an image that is its blocks, which the full of its chain read, and
+ * those that were read since, and not the size of its volumes; where points between have expired it may be less than it
+ * is, and the run finds out.
+ */
+function bytesOfContainer(point: PointRow, points: readonly PointRow[]): number {
+  const { counts, chainPointId, sourceTime } = point;
+  const full = points.find(({ pointId }) => pointId === chainPointId);
+  if (point.hasBlocks !== true || full?.type !== 'full') return counts.logicalBytes;
+  const chain = points.filter((one) => one.chainPointId === chainPointId && one.sourceTime <= sourceTime);
+  return Math.min(
+    counts.logicalBytes,
+    chain.reduce((sum, one) => sum + one.counts.readBytes, 0),
+  );
+}
+
 /** The oldest that did not fail yesterday, so that one that always fails does not keep the others waiting. */
 async function choose(
   { catalog }: Services,

@@ -123,6 +123,22 @@ test('a point whose container failed lets the next one go first, and comes again
   expect(await nextDay()).toBe(point);
 });
 
+test.each([
+  ['of an image with few blocks in use', { hasBlocks: true as const }, 2 ** 40, 1],
+  ['of an image whose blocks are too many', { hasBlocks: true as const }, 9 * 2 ** 40, 0],
+  ['of files', {}, 2 ** 40, 0],
+])('a point of 16 TiB %s', async (_what, fields, readBytes, containers) => {
+  const { deployment, started, point, maintain } = await withPoint();
+  const row = (await deployment.catalog.points.find(point as PointId))!;
+  await deployment.catalog.points.remove(row.pointId);
+  const counts = { ...row.counts, logicalBytes: 16 * 2 ** 40, readBytes };
+  await deployment.catalog.points.put({ ...row, ...fields, counts });
+
+  await maintain();
+
+  expect(started).toHaveLength(containers);
+});
+
 test('a container that cannot be started is reported, and those of other resources are', async () => {
   const { deployment, deps, started, point } = await withPoint();
   const row = await deployment.catalog.points.find(point as PointId);

@@ -85,6 +85,17 @@ test('a snapshot that was just begun is waited for, and one that took a block an
   expect(ebs.asked[2]?.body.length).toBe(bytes.length);
 });
 
+test('a block that comes to EBS without its end is sent again, and may be written later', async () => {
+  const cut = refusal('ValidationException', 'INVALID_PARAMETER_VALUE', 400, 'Failed to read block data');
+  ebs.answers = [cut, cut, done(201)];
+
+  await writer.write('snap-1', { index: 3, bytes, sha256 });
+  ebs.answers = Array.from({ length: 5 }, () => cut);
+
+  await expect(writer.write('snap-1', { index: 4, bytes, sha256 })).rejects.toThrow(StoreUnavailableError);
+  expect(ebs.asked).toHaveLength(8);
+});
+
 test('a throttled block may be written later', async () => {
   // After the SDK's last attempt; before each it would sleep.
   ebs.clients.ebs.config.retryStrategy = async () => Promise.resolve(oneAttempt);

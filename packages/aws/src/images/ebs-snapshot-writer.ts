@@ -22,6 +22,9 @@ import { isKeyRefusal, reasonOf } from './ebs-errors.ts';
 /** The longest that AWS takes: a snapshot that nobody writes for so long fails. */
 const timeoutMinutes = 4_320;
 
+/** Times that a block may come to EBS without its end before the call is given up. */
+const cutShortAttempts = 5;
+
 /** Reasons by which no more snapshots may be pending: 100 of those that are written are the most. */
 const busyReasons: ReadonlySet<string> = new Set([
   'DEPENDENCY_SERVICE_QUOTA_EXCEEDED',
@@ -124,7 +127,10 @@ export class EbsSnapshotWriter implements SnapshotWriter {
     }
   }
 
-  /** Repeats a call while a snapshot that was just begun does not show: reads of EBS lag behind its writes. */
+  /**
+   * Repeats a call while a snapshot that was just begun does not show, as reads of EBS lag behind its writes, and one
+   * whose block did not come to EBS whole.
+   */
   async #onceVisible(
     snapshot: string,
     what: string,
@@ -141,11 +147,22 @@ export class EbsSnapshotWriter implements SnapshotWriter {
           errorName(error) === 'ResourceNotFoundException' &&
           !this.#seen.has(snapshot) &&
           this.#clock.now().getTime() < until;
-        if (!mayCome) throw toWriteError(error, what);
+        const mayRepeat = mayCome || (isCutShort(error) && attempt < cutShortAttempts);
+        if (!mayRepeat) throw toWriteError(error, what);
       }
       await backOff(attempt, this.#clock, this.#random, signal);
     }
   }
+}
+
+/**
+ * EBS did not get all of a block, as over a connection that falters: documented is the reason alone, which other
+ * refusals of a request have, too.
+ * @see https://github.com/nanovms/ops/pull/1268
+ */
+function isCutShort(error: unknown): boolean {
+  const message = error instanceof Error ? error.message : '';
+  return reasonOf(error) === 'INVALID_PARAMETER_VALUE' && /failed to read block data/i.test(message);
 }
 
 /** A snapshot that was sealed, or has failed, takes nothing any more. */
@@ -165,6 +182,8 @@ function toWriteError(error: unknown, what: string): unknown {
       cause,
     );
   }
+  if (isCutShort(error))
+    return new StoreUnavailableError(`${what} was cut short (${message}); try again later`, cause);
   if (isThrottled(error))
     return new StoreUnavailableError(`${what} is throttled (${reason}: ${message}); try again later`, cause);
   const name = errorName(error);
