@@ -1,4 +1,5 @@
 export { namingPath } from './file-system-errors.ts';
 export type { ImagePart, ImagePlace } from './image-part.ts';
 export { openPointImage } from './open-point-image.ts';
+export { readInStretches } from './read-in-stretches.ts';
 export type { PointImage, PointImageOptions } from './point-image.ts';

@@ -1,4 +1,4 @@
-import { namingPath, openPointImage } from '@holdfast/image-files';
+import { namingPath, openPointImage, readInStretches } from '@holdfast/image-files';
 import { warnDegraded } from '../names/degraded-point.ts';
 import { openPoint } from '../names/open-point.ts';
 import { parsePointPath, pathWord } from '../names/point-path.ts';
@@ -29,7 +29,7 @@ export const catCommand = defineCommand({
     if (place.kind === 'parts')
       throw new UsageError(`"${path}" is a volume; name a file on it, as "holdfast ls" does`);
     await namingPath(path, async () => {
-      for await (const piece of place.node.read({}, signal)) await out.bytes(piece);
+      for await (const piece of readInStretches(place.node, {}, signal)) await out.bytes(piece);
     });
   },
 });
