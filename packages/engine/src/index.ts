@@ -156,13 +156,13 @@ export { findCleanPoint, findKeptPoint, isKept, type PointChoice } from './point
 export { isDegraded, unreadOf, warningOf } from './points/unread.ts';
 export type { PointWarning, UnreadFacts } from './points/unread-facts.ts';
 export { listRootNames, readListedRoot, type ListedRoot } from './points/list-roots.ts';
-export { parseGlob, type Glob } from './find/glob.ts';
+export { mayMatchBelow, parseGlob, type Glob } from './find/glob.ts';
 export { findVersions, mostPointsTogether, type FoundPath, type FoundVersion } from './find/find-versions.ts';
 export { openContainer } from './restore/open-container.ts';
 export type { ContainerBytes } from './restore/container-store.ts';
 export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';
 export { PointReader } from './restore/point-reader.ts';
-export { readBlocks } from './restore/volume-blocks.ts';
+export { listVolumeBlocks, readBlocks } from './restore/volume-blocks.ts';
 export { checkHasBlocks, getVolume, listVolumes, type PointVolume } from './restore/point-volumes.ts';
 export {
   defaultVolumeShardLimits,
@@ -178,7 +178,12 @@ export {
   type RestoreVolumeOptions,
   type VolumeOutcome,
 } from './restore/restore-volume.ts';
-export { diffVolumes, type VolumeDifference } from './restore/diff-volumes.ts';
+export {
+  diffVolumes,
+  listChangedBlocks,
+  type ChangedBlocks,
+  type VolumeDifference,
+} from './restore/diff-volumes.ts';
 export { diffPoints, listEntries, type ListedEntry, type PointDifference } from './restore/browse.ts';
 export {
   cutByPages,

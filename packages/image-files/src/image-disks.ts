@@ -17,6 +17,9 @@ import { once } from './once.ts';
 /** The content of a volume, without a cache. */
 export type OpenVolume = (volume: VolumeSnapshot) => Promise<ByteSource>;
 
+/** Told of all that is read of a volume, also of what is in memory already. */
+export type OnRead = (volume: string, offset: number, bytes: Uint8Array) => void;
+
 /** The partitions of a volume, or the volume itself where it has none. */
 interface Layout {
   readonly parts: readonly ImagePart[];
@@ -39,14 +42,20 @@ export class ImageDisks {
   readonly volumes: readonly VolumeSnapshot[];
   readonly #open: OpenVolume;
   readonly #signal: AbortSignal | undefined;
+  readonly #onRead: OnRead | undefined;
   readonly #sources = new Map<VolumeSnapshot, Promise<ByteSource>>();
   readonly #layouts = new Map<string, Promise<Layout>>();
   readonly #fileSystems = new Map<ByteSource, Promise<FileSystem>>();
   readonly #all = new Map<'parts', Promise<FoundParts & Pick<LogicalVolumes, 'places'>>>();
 
-  constructor(volumes: readonly VolumeSnapshot[], open: OpenVolume, signal: AbortSignal | undefined) {
+  constructor(
+    volumes: readonly VolumeSnapshot[],
+    open: OpenVolume,
+    { onRead, signal }: { readonly onRead?: OnRead | undefined; readonly signal?: AbortSignal | undefined },
+  ) {
     this.volumes = volumes;
     this.#open = open;
+    this.#onRead = onRead;
     this.#signal = signal;
   }
 
@@ -101,7 +110,22 @@ export class ImageDisks {
 
   async #source(volume: VolumeSnapshot): Promise<ByteSource> {
     const blocks = Math.max(leastKeptBlocks, Math.floor(keptBlocks / this.volumes.length));
-    return once(this.#sources, volume, async () => cacheBlocks(await this.#open(volume), { blocks }));
+    return once(this.#sources, volume, async () =>
+      this.#watched(volume, cacheBlocks(await this.#open(volume), { blocks })),
+    );
+  }
+
+  #watched({ volume }: VolumeSnapshot, source: ByteSource): ByteSource {
+    const onRead = this.#onRead;
+    if (onRead === undefined) return source;
+    return {
+      ...source,
+      read: async (offset, length, signal) => {
+        const bytes = await source.read(offset, length, signal);
+        onRead(volume, offset, bytes);
+        return bytes;
+      },
+    };
   }
 }
 
@@ -118,15 +142,16 @@ async function readLayout(
   const table = await readPartitionTable(source, signal);
   if (table === undefined) {
     const content = await detectContent(source, signal);
-    const whole = { kind: 'volume', volume, path: name, source, content, partition: undefined } as const;
-    return { parts: [whole], isPartitioned: false, notices: [] };
+    const whole = { volume, path: name, place: volume, source, content, partition: undefined };
+    return { parts: [{ kind: 'volume', ...whole }], isPartitioned: false, notices: [] };
   }
   const parts: ImagePart[] = [];
   for (const partition of table.partitions) {
     const slice = sliceOf(source, partition.offset, partition.bytes);
     const content = await detectContent(slice, signal);
     const path = partitionPath(name, partition.number);
-    parts.push({ kind: 'partition', volume, path, source: slice, content, partition });
+    const place = `${volume} ${partition.offset} ${partition.bytes}`;
+    parts.push({ kind: 'partition', volume, path, place, source: slice, content, partition });
   }
   return { parts, isPartitioned: true, notices: table.notices.map((notice) => `${name}: ${notice}`) };
 }

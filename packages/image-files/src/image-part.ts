@@ -7,6 +7,8 @@ export interface ImagePart {
   readonly volume: string | undefined;
   /** The beginning of paths that lead into it: `/dev/xvda1`, `/dev/vg0/root`. */
   readonly path: string;
+  /** Says where it lies: another one, where its bytes may be at another place of volumes. */
+  readonly place: string;
   readonly source: ByteSource;
   /** Absent where nothing is known of it, or it is empty. */
   readonly content: DetectedContent | undefined;

@@ -27,10 +27,15 @@ export async function readLogicalVolumes(
   const { groups, notices } = await readVolumeGroups(sources, signal);
   const places: LogicalVolumePlace[] = [];
   for (const group of groups)
-    for (const { name, open } of group.volumes) {
+    for (const { name, uuid, open } of group.volumes) {
       const path = `/dev/${group.name}/${name}`;
       const mapperPath = `/dev/mapper/${mapperName(group.name)}-${mapperName(name)}`;
-      places.push({ group: group.name, path, mapperPath, found: await openPart(path, open, signal) });
+      places.push({
+        group: group.name,
+        path,
+        mapperPath,
+        found: await openPart({ path, place: `${uuid} ${group.version}`, open, signal }),
+      });
     }
   return { places, notices };
 }
@@ -51,15 +56,19 @@ function mapperName(name: string): string {
   return name.replaceAll('-', '--');
 }
 
-async function openPart(
-  path: string,
-  open: () => ByteSource,
-  signal: AbortSignal | undefined,
-): Promise<ImagePart | DiskError> {
+async function openPart({
+  path,
+  place,
+  open,
+  signal,
+}: Pick<ImagePart, 'path' | 'place'> & {
+  readonly open: () => ByteSource;
+  readonly signal: AbortSignal | undefined;
+}): Promise<ImagePart | DiskError> {
   try {
     const source = open();
     const content = await detectContent(source, signal);
-    return { kind: 'logical-volume', volume: undefined, path, source, content, partition: undefined };
+    return { kind: 'logical-volume', volume: undefined, path, place, source, content, partition: undefined };
   } catch (error) {
     if (error instanceof DiskError) return error;
     throw error;

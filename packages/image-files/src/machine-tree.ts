@@ -16,6 +16,13 @@ export interface MachineNode extends MountedNode {
   readonly part: ImagePart;
 }
 
+/** A part where the machine has it. */
+export interface MountedPart {
+  readonly part: ImagePart;
+  /** `/var`; empty of the root. */
+  readonly mountPoint: string;
+}
+
 /** The files of a machine as it has them: its root, and what its `/etc/fstab` mounts below it. */
 export class MachineTree {
   readonly #disks: ImageDisks;
@@ -68,6 +75,20 @@ export class MachineTree {
     throw new UnknownNameError(
       `no file system of this image has an ${fstabPath} that can be read; begin the path with one of ${partsText(parts)}`,
     );
+  }
+
+  /** The root, and what of the other mounts is in the image. */
+  async listMounts(): Promise<readonly MountedPart[]> {
+    const mounts: MountedPart[] = [{ part: this.#root, mountPoint: '' }];
+    for (const entry of this.#mounts.values()) {
+      if (entry.mountPoint === '') continue;
+      try {
+        mounts.push({ part: await this.#partOf(entry), mountPoint: entry.mountPoint });
+      } catch (error) {
+        if (!isOfKind(error, 'unknown', 'unsupported', 'damage', 'source')) throw error;
+      }
+    }
+    return mounts;
   }
 
   /** @returns `undefined` if there is nothing at the path. */

@@ -2,15 +2,16 @@ import { type FileSystem, findPath } from '@holdfast/disk';
 import { isOfKind, UnknownNameError, utf8, type VolumeSnapshot } from '@holdfast/engine';
 import { type DevicePath, findDevice, nameOfVolume } from './device-names.ts';
 import { namingPath } from './file-system-errors.ts';
-import { type FoundParts, ImageDisks, type OpenVolume } from './image-disks.ts';
+import { type FoundParts, ImageDisks, type OnRead, type OpenVolume } from './image-disks.ts';
 import { type ImagePart, type ImagePlace, isReadable, partsText } from './image-part.ts';
 import { findLogicalVolume } from './logical-volumes.ts';
-import { MachineTree } from './machine-tree.ts';
+import { MachineTree, type MountedPart } from './machine-tree.ts';
 import { once } from './once.ts';
 
 export interface PointImageOptions {
   /** Told, once each, of reasons to doubt what is read, such as a journal that was not replayed. */
   readonly onNotice?: ((text: string) => void) | undefined;
+  readonly onRead?: OnRead | undefined;
   /** Ends all that is read for this image. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,7 +39,7 @@ export class PointImage {
     rootDevice: string | undefined,
     options: PointImageOptions,
   ) {
-    this.#disks = new ImageDisks(volumes, open, options.signal);
+    this.#disks = new ImageDisks(volumes, open, options);
     this.#rootDevice = rootDevice;
     this.#options = options;
   }
@@ -53,6 +54,16 @@ export class PointImage {
    */
   async listParts(): Promise<readonly ImagePart[]> {
     return this.#tellingOf(await this.#disks.all());
+  }
+
+  /** The places at which the machine has parts, its root first; none where they cannot be told. */
+  async listMounts(): Promise<readonly MountedPart[]> {
+    try {
+      return await (await this.#machineTree()).listMounts();
+    } catch (error) {
+      if (isOfKind(error, 'unknown')) return [];
+      throw error;
+    }
   }
 
   /**
@@ -132,14 +143,18 @@ export class PointImage {
   }
 
   async #inMachine(path: string, { followLast = false }: LookUpOptions): Promise<ImagePlace> {
-    const tree = await once(this.#tree, 'tree', async () =>
-      MachineTree.open(this.#disks, this.#rootDevice, this.#options.signal),
-    );
+    const tree = await this.#machineTree();
     const found = await tree.find(path, { followLast });
     if (found === undefined) throw nothingAt(path);
     const { part, node } = found;
     const fileSystem = await this.openFileSystem(part);
     return { kind: 'node', part, fileSystem, node, path: new TextDecoder().decode(found.path) };
+  }
+
+  async #machineTree(): Promise<MachineTree> {
+    return once(this.#tree, 'tree', async () =>
+      MachineTree.open(this.#disks, this.#rootDevice, this.#options.signal),
+    );
   }
 
   async #onDrive(letter: string, inner: string, options: LookUpOptions): Promise<ImagePlace> {

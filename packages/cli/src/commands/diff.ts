@@ -6,20 +6,22 @@ import {
   type PointReader,
   type VolumeDifference,
 } from '@holdfast/engine';
-import { defineCommand } from '../terminal/command.ts';
+import { diffImages, type ImageDifference, type NodeFacts } from '@holdfast/image-files';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { checkHasFiles, isImage, openPoints } from '../names/open-point.ts';
 import type { Output } from '../terminal/output.ts';
 import { resolvePoint } from '../names/resolve-point.ts';
 import { bytesText, pathFields, pathText, safeText } from '../terminal/text.ts';
 
-const signs = { added: '+', removed: '-', changed: '~', unread: '?', unclear: '?' } as const;
+const signs = { added: '+', removed: '-', changed: '~', metadata: '~', unread: '?', unclear: '?' } as const;
 
 export const diffCommand = defineCommand({
   name: 'diff',
   summary:
     'Show what was added (+), removed (-) and changed (~) from one recovery point to another, and what could not be read (?).',
   declare: (command) => command.argument('<point before>').argument('<point after>'),
-  async run({ connect, out, clock, signal }, _options, beforeName, afterName) {
+  async run(context, _options, beforeName, afterName) {
+    const { connect, out, clock, signal } = context;
     const connection = await connect();
     const { catalog } = connection.services;
     const now = clock.now();
@@ -32,6 +34,7 @@ export const diffCommand = defineCommand({
     const [before, after] = await openPoints(connection, ...points);
     if (areImages) {
       await printVolumes(before, after, out, signal);
+      await printImageFiles(before, after, context);
       return;
     }
     const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
@@ -58,6 +61,49 @@ async function printVolumes(
     else await out.line(volumeLineOf(difference));
   }
   if (!out.json) await out.line(totalsOf(counts));
+}
+
+/** Files on the volumes, by file systems. */
+async function printImageFiles(
+  before: PointReader,
+  after: PointReader,
+  { out, progress, warn: onNotice, signal }: CommandContext,
+): Promise<void> {
+  const counts = { added: 0, removed: 0, changed: 0, metadata: 0 };
+  const onDirectory = (files: number): void =>
+    progress.report({ step: 'compare', files, bytes: 0, unit: 'path' });
+  for await (const difference of diffImages(before, after, { onNotice, onDirectory, signal })) {
+    counts[difference.change] += 1;
+    if (out.json) await out.record(imageRecordOf(difference));
+    else await out.line(imageLineOf(difference));
+  }
+  const { added, removed, changed, metadata } = counts;
+  if (!out.json && added + removed + changed + metadata > 0)
+    await out.line(`files: ${added} added, ${removed} removed, ${changed + metadata} changed`);
+}
+
+function imageLineOf({ path, change, before, after }: ImageDifference): string {
+  const sizes = [before, after].flatMap((facts) => (facts?.kind === 'file' ? [bytesText(facts.bytes)] : []));
+  const kinds = [...new Set([before, after].flatMap((facts) => (facts === undefined ? [] : [facts.kind])))];
+  const detail = change === 'metadata' ? change : [...new Set(sizes)].join(' -> ') || kinds.join(' -> ');
+  return `${signs[change]} ${pathText(path)}  (${detail})`;
+}
+
+function imageRecordOf({ path, change, before, after }: ImageDifference): Record<string, unknown> {
+  return {
+    ...pathFields(path),
+    change,
+    before: before && imageFactsOf(before),
+    after: after && imageFactsOf(after),
+  };
+}
+
+function imageFactsOf({ kind, bytes: size, mode, uid, gid, modifiedAt, changedAt }: NodeFacts) {
+  return { kind, size, mode, uid, gid, modified: timeOf(modifiedAt), changed: timeOf(changedAt) };
+}
+
+function timeOf(nanoseconds: bigint): Date {
+  return new Date(Number(nanoseconds / 1_000_000n));
 }
 
 function volumeLineOf({ volume, change, blocks, bytes, before, after }: VolumeDifference): string {

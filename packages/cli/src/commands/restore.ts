@@ -7,6 +7,7 @@ import type { Connection } from '../deployment/connection.ts';
 import { type DegradedFields, warnDegraded } from '../names/degraded-point.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { getNewestWith } from '../names/newest-with.ts';
 import { openPoint } from '../names/open-point.ts';
 import { printDryRun, printQuote } from '../restore/preview-restore.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
@@ -56,6 +57,7 @@ export const restoreCommand = defineCommand({
       .argument('<point|resource>')
       .addOption(timeOption)
       .addOption(pathOption)
+      .option('--newest-with', 'of a resource: the newest point that has every --path')
       .option('--to-bucket <name>', "into a bucket that the deployment's restoreTargets name")
       .option('--prefix <folder/>', 'put before every key')
       .option('--prefix-without-slash', 'the prefix is the beginning of names, not a folder')
@@ -111,7 +113,11 @@ export const restoreCommand = defineCommand({
       destination.directory === undefined
     )
       throw new UsageError('a vault in a directory is restored into a directory: with --to-directory');
-    const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
+    const now = context.clock.now();
+    const point =
+      values.newestWith === true
+        ? await getNewestWith(connection, name, values.path, { now, time, signal: context.signal })
+        : await resolvePointOrResource(connection.services.catalog, name, now, time);
     const request: Request = { point, paths: values.path, overwrite, thaw, workers };
     if (destination !== undefined) {
       checkDestination(point, destination, { paths: request.paths, toFile: values.toFile });

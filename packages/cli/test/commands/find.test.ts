@@ -104,3 +104,19 @@ test('searches the points that can be read where a root is damaged, and ends wit
   expect(err).toContain('passed over: ');
   expect(out).toContain(`in 2 points, last ${second.slice(0, 21)}`);
 });
+
+test('restores a file from the newest point that has it', async () => {
+  const { cli, second } = await withThreePoints();
+  const restore = ['restore', 'photos', '--to-original', '--newest-with', '--path', 'docs/gone.md'];
+
+  await cli.run(...restore);
+  const absent = await cli.run(...restore, '--path', 'nowhere/');
+  const alone = await cli.run('restore', 'photos', '--to-original', '--newest-with');
+
+  expect(cli.executions.started).toMatchObject([{ input: { point: second, paths: ['docs/gone.md'] } }]);
+  expect(absent).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('none of 3 points of arn:aws:s3:::photos has "docs/gone.md" and "nowhere/"'),
+  });
+  expect(alone.code).toBe(2);
+});

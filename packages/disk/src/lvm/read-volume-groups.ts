@@ -8,6 +8,8 @@ const sectorBytes = 512;
 export interface VolumeGroup {
   readonly name: string;
   readonly uuid: string;
+  /** Goes up with every change of where its volumes lie. */
+  readonly version: number;
   /** Those that people see; what LVM keeps for itself is left out. */
   readonly volumes: readonly LogicalVolume[];
 }
@@ -67,6 +69,7 @@ export async function readVolumeGroups(
     groups: [...groups].map(([uuid, { name, section }]) => ({
       name,
       uuid,
+      version: numberOf(section, 'seqno'),
       volumes: volumesOf(section, disks),
     })),
     notices,

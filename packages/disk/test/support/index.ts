@@ -1,5 +1,5 @@
 // Makers of disks, for tests of other packages, too.
-export { type ExtImageOptions, makeExtImage } from './e2fsprogs.ts';
+export { debugfs, type ExtImageOptions, makeExtImage } from './e2fsprogs.ts';
 export { writeGpt, writeMbr } from './partition-tables.ts';
 export { makeScratch } from './scratch.ts';
 export { bytesSource } from './sources.ts';

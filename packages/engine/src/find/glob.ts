@@ -56,6 +56,18 @@ export function parseGlob(text: string): Glob {
   };
 }
 
+/**
+ * True unless nothing below a directory matches.
+ * @param directory - with a slash at its end; empty for the top.
+ */
+export function mayMatchBelow({ starts }: Glob, directory: Uint8Array): boolean {
+  return starts.some(({ bytes, isWhole }) => {
+    const common = Math.min(bytes.length, directory.length);
+    const isOnWay = compareBytes(bytes.subarray(0, common), directory.subarray(0, common)) === 0;
+    return isOnWay && (!isWhole || directory.length < bytes.length);
+  });
+}
+
 /** The patterns without braces that a pattern stands for. A brace that is not closed, or has no comma, is a character. */
 function expandBraces(text: string): readonly string[] {
   const done: string[] = [];

@@ -4,6 +4,7 @@ export interface ProgressEvent {
     | 'list'
     | 'sample'
     | 'find'
+    | 'compare'
     | 'protect'
     | 'commit'
     | 'consolidate'

@@ -20,6 +20,26 @@ export interface VolumeDifference {
   readonly after?: VolumeEntry;
 }
 
+/** Blocks of a volume in which two points differ. */
+export interface ChangedBlocks {
+  readonly volume: string;
+  /** Offsets of the blocks, in no order. Each one is that of one stretch alone. */
+  readonly offsets: readonly number[];
+  readonly blockBytes: number;
+}
+
+/**
+ * Lists the blocks in which two points of images differ, zeros too, a stretch of a volume at a time. Reads pages as
+ * {@link diffVolumes}; a volume that only one of the points has is all different.
+ */
+export async function* listChangedBlocks(
+  before: PointReader,
+  after: PointReader,
+  signal?: AbortSignal,
+): AsyncGenerator<ChangedBlocks> {
+  for await (const step of walkDifferences(before, after, signal)) if ('offsets' in step) yield step;
+}
+
 /**
  * Lists the volumes in which two points of images differ, in the order of their ids, and how much of them does. That a
  * volume was read from another snapshot is no difference. Reads pages in proportion to the differences where one point
@@ -30,22 +50,40 @@ export async function* diffVolumes(
   after: PointReader,
   signal?: AbortSignal,
 ): AsyncGenerator<VolumeDifference> {
+  let blocks = 0;
+  for await (const step of walkDifferences(before, after, signal)) {
+    if ('offsets' in step) blocks += step.offsets.length;
+    else {
+      const difference = step.end.sum(blocks);
+      if (difference !== undefined) yield difference;
+      blocks = 0;
+    }
+  }
+}
+
+/** Windows with what differs in them, and behind those of a volume its end. */
+async function* walkDifferences(
+  before: PointReader,
+  after: PointReader,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ChangedBlocks | { readonly end: OpenVolume }> {
   let open: OpenVolume | undefined;
   for await (const difference of diffManifests(before, after, signal)) {
     const { path, offset } = decodeFileKey(difference.key, before.name);
     const volume = Buffer.from(path).toString('utf8');
     if (open?.volume !== volume) {
-      yield* sumOf(open);
+      yield* endOf(open);
       open = await OpenVolume.find(before, after, volume, signal);
     }
-    if (offset !== undefined) open.add(offset, difference.before, difference.after);
+    if (offset !== undefined) yield* open.add(offset, difference.before, difference.after);
   }
-  yield* sumOf(open);
+  yield* endOf(open);
 }
 
-function* sumOf(volume: OpenVolume | undefined): Generator<VolumeDifference> {
-  const difference = volume?.sum();
-  if (difference !== undefined) yield difference;
+function* endOf(open: OpenVolume | undefined): Generator<ChangedBlocks | { readonly end: OpenVolume }> {
+  if (open === undefined) return;
+  yield* open.takeWindow();
+  yield { end: open };
 }
 
 class OpenVolume {
@@ -56,7 +94,6 @@ class OpenVolume {
   #window = 0;
   #had = new Map<number, ChunkId>();
   #has = new Map<number, ChunkId>();
-  #blocks = 0;
 
   private constructor(volume: string, before: VolumeEntry | undefined, after: VolumeEntry | undefined) {
     this.volume = volume;
@@ -77,18 +114,18 @@ class OpenVolume {
     return new OpenVolume(volume, await find(before), await find(after));
   }
 
-  add(offset: number, before: Entry | undefined, after: Entry | undefined): void {
+  /** @returns the window before, if this is the first of another. */
+  *add(offset: number, before: Entry | undefined, after: Entry | undefined): Generator<ChangedBlocks> {
     const window = Math.floor(offset / (volumeExtentBlocks * this.#blockBytes));
-    if (window !== this.#window) this.#count();
+    if (window !== this.#window) yield* this.takeWindow();
     this.#window = window;
     this.#note(this.#had, before);
     this.#note(this.#has, after);
   }
 
   /** `undefined` where nothing differs but the snapshot. */
-  sum(): VolumeDifference | undefined {
-    this.#count();
-    const [before, after, blocks] = [this.#before, this.#after, this.#blocks];
+  sum(blocks: number): VolumeDifference | undefined {
+    const [before, after] = [this.#before, this.#after];
     const isOther = before === undefined || after === undefined || before.bytes !== after.bytes;
     if (blocks === 0 && !isOther) return undefined;
     const change = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed';
@@ -112,10 +149,11 @@ class OpenVolume {
     }
   }
 
-  #count(): void {
-    const offsets = new Set([...this.#had.keys(), ...this.#has.keys()]);
-    for (const offset of offsets) if (this.#had.get(offset) !== this.#has.get(offset)) this.#blocks += 1;
+  *takeWindow(): Generator<ChangedBlocks> {
+    const both = new Set([...this.#had.keys(), ...this.#has.keys()]);
+    const offsets = [...both].filter((offset) => this.#had.get(offset) !== this.#has.get(offset));
     this.#had = new Map();
     this.#has = new Map();
+    if (offsets.length > 0) yield { volume: this.volume, offsets, blockBytes: this.#blockBytes };
   }
 }

@@ -1,0 +1,50 @@
+import { isKept, listEntries, type PointReader, type PointRow, UnknownNameError } from '@holdfast/engine';
+import type { Connection } from '../deployment/connection.ts';
+import { UsageError } from '../terminal/errors.ts';
+import { countText } from '../terminal/text.ts';
+import { checkHasFiles, openPoint } from './open-point.ts';
+import { findPointOrResource } from './resolve-point.ts';
+
+/**
+ * Finds the newest point of a resource that is kept and has something at every path. Reads a few pages of each point that
+ * has not.
+ * @throws {@link UsageError} a point is named, or no path.
+ * @throws {@link UnknownNameError} no point has all of them.
+ */
+export async function getNewestWith(
+  connection: Connection,
+  name: string,
+  paths: readonly string[] | undefined,
+  {
+    now,
+    time,
+    signal,
+  }: { readonly now: Date; readonly time: Date | undefined; readonly signal: AbortSignal },
+): Promise<PointRow> {
+  if (paths === undefined) throw new UsageError('--newest-with goes with --path, which says with what');
+  const { catalog } = connection.services;
+  const found = await findPointOrResource(catalog, name, now);
+  if ('pointId' in found)
+    throw new UsageError(`"${name}" names one point; leave --newest-with out, or name the resource`);
+  let points = 0;
+  for await (const point of catalog.points.list(found.resourceArn, { to: time })) {
+    if (!isKept(point, now) || point.archiveClass !== undefined) continue;
+    checkHasFiles(point, 'its points are not asked for paths');
+    points += 1;
+    if (await hasAll(await openPoint(connection, point), paths, signal)) return point;
+  }
+  throw new UnknownNameError(
+    `none of ${countText(points, 'point')} of ${found.resourceArn} has ${paths.map((path) => JSON.stringify(path)).join(' and ')}; ` +
+      `"holdfast find ${name} <glob>" looks for what is called otherwise`,
+  );
+}
+
+async function hasAll(reader: PointReader, paths: readonly string[], signal: AbortSignal): Promise<boolean> {
+  for (const path of paths) {
+    const entries = listEntries(reader, path, true, signal);
+    const first = await entries.next();
+    await entries.return(undefined);
+    if (first.done === true) return false;
+  }
+  return true;
+}

@@ -1,0 +1,180 @@
+import { listChangedBlocks, type PointReader, toHex } from '@holdfast/engine';
+import { type NamedPart, openSharedImage, type SharedImage } from './image-parts.ts';
+import { type DirectoryListing, factsText, listFacts, type NodeFacts } from './list-facts.ts';
+import { ChangedPlaces, ReadRecorder } from './recorded-reads.ts';
+import { SharedBlocks } from './shared-volume.ts';
+
+/** A file in which two images differ. `metadata`: its content has the same size and time. */
+export interface ImageDifference {
+  readonly path: Uint8Array;
+  readonly change: 'added' | 'removed' | 'changed' | 'metadata';
+  readonly before?: NodeFacts;
+  readonly after?: NodeFacts;
+}
+
+export interface DiffImagesOptions {
+  readonly onNotice?: (text: string) => void;
+  /** Told of every directory, with those so far and the blocks that were read. */
+  readonly onDirectory?: (directories: number, blocks: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Directory = DirectoryListing['directories'][number];
+
+/**
+ * Lists the files in which two points of one machine or volume differ, directory by directory. File systems without a
+ * block that differs are passed over. Of the others those of the first point are walked, and of the second is read only
+ * what lies in blocks that differ. Files are compared by their facts. Memory: the directories on the way.
+ */
+export async function* diffImages(
+  before: PointReader,
+  after: PointReader,
+  { onNotice, onDirectory, signal }: DiffImagesOptions = {},
+): AsyncGenerator<ImageDifference> {
+  const blocks = new SharedBlocks();
+  const recorder = new ReadRecorder(before.keys);
+  const changed = await ChangedPlaces.of(listChangedBlocks(before, after, signal));
+  if (changed.areNone) return;
+  const old = await openSharedImage(before, blocks, { onRead: recorder.onRead, onNotice, signal });
+  const current = await openSharedImage(after, blocks, { onNotice, signal });
+  const comparison = new Comparison({ recorder, changed, current, onNotice, signal });
+  let directories = 0;
+  for (const [one, other] of pairsOf(old, current, onNotice)) {
+    if (one.part.place === other.part.place && !changed.isIn(one.part)) continue;
+    for await (const differences of comparison.compare(one, other)) {
+      onDirectory?.(++directories, blocks.reads);
+      yield* differences;
+    }
+  }
+}
+
+function pairsOf(
+  old: SharedImage,
+  current: SharedImage,
+  onNotice: DiffImagesOptions['onNotice'],
+): (readonly [NamedPart, NamedPart])[] {
+  const pairs = old.parts.flatMap((one) => {
+    const other = current.parts.find(({ part }) => part.path === one.part.path);
+    if (other === undefined) onNotice?.(`${one.part.path} is in the point before alone`);
+    return other === undefined ? [] : [[one, other] as const];
+  });
+  for (const { part } of current.parts)
+    if (!old.parts.some((one) => one.part.path === part.path))
+      onNotice?.(`${part.path} is in the point after alone`);
+  return pairs;
+}
+
+class Comparison {
+  readonly #recorder: ReadRecorder;
+  readonly #changed: ChangedPlaces;
+  readonly #current: SharedImage;
+  readonly #onNotice: DiffImagesOptions['onNotice'];
+  readonly #signal: AbortSignal | undefined;
+
+  constructor({
+    recorder,
+    changed,
+    current,
+    onNotice,
+    signal,
+  }: Pick<DiffImagesOptions, 'onNotice' | 'signal'> & {
+    readonly recorder: ReadRecorder;
+    readonly changed: ChangedPlaces;
+    readonly current: SharedImage;
+  }) {
+    this.#recorder = recorder;
+    this.#changed = changed;
+    this.#current = current;
+    this.#onNotice = onNotice;
+    this.#signal = signal;
+  }
+
+  /** Differences of one directory after another. */
+  async *compare(one: NamedPart, other: NamedPart): AsyncGenerator<readonly ImageDifference[]> {
+    const isSameFileSystem = one.identity !== undefined && one.identity === other.identity;
+    const entered = { before: new Set<number>(), after: new Set<number>() };
+    const top = new Uint8Array();
+    const waiting: { readonly before?: Directory; readonly after?: Directory }[] = [
+      {
+        before: { path: top, id: (await one.fileSystem.root(this.#signal)).id },
+        after: { path: top, id: (await other.fileSystem.root(this.#signal)).id },
+      },
+    ];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      this.#signal?.throwIfAborted();
+      // A directory that is met again would have the walk go round.
+      const before = enter(entered.before, next.before);
+      const after = enter(entered.after, next.after);
+      const old = before && (await this.#recorder.record(async () => this.#list(one, before)));
+      const mayBeSame = isSameFileSystem && old !== undefined && before?.id === after?.id;
+      const current =
+        mayBeSame && (await this.#recorder.isSame(old, this.#changed, this.#current.findVolume))
+          ? old.result
+          : after && (await this.#list(other, after));
+      waiting.push(...directoriesOf(old?.result, current));
+      yield old?.result === current ? [] : differencesOf(old?.result, current, other.nameOf);
+    }
+  }
+
+  async #list({ part, fileSystem }: NamedPart, directory: Directory): Promise<DirectoryListing> {
+    const listing = await listFacts(fileSystem, directory, {
+      isWanted: () => true,
+      signal: this.#signal,
+    });
+    for (const problem of listing.problems) this.#onNotice?.(`${part.path}/${problem}`);
+    return listing;
+  }
+}
+
+function enter(entered: Set<number>, directory: Directory | undefined): Directory | undefined {
+  if (directory === undefined || entered.has(directory.id)) return undefined;
+  entered.add(directory.id);
+  return directory;
+}
+
+function directoriesOf(old: DirectoryListing | undefined, current: DirectoryListing | undefined) {
+  const after = new Map((current?.directories ?? []).map((one) => [nameKey(one.path), one]));
+  const pairs: { readonly before?: Directory; readonly after?: Directory }[] = [];
+  for (const before of old?.directories ?? []) {
+    pairs.push({ before, after: after.get(nameKey(before.path)) });
+    after.delete(nameKey(before.path));
+  }
+  for (const added of after.values()) pairs.push({ after: added });
+  return pairs;
+}
+
+function differencesOf(
+  old: DirectoryListing | undefined,
+  current: DirectoryListing | undefined,
+  nameOf: NamedPart['nameOf'],
+): ImageDifference[] {
+  const now = new Map((current?.wanted ?? []).map((one) => [nameKey(one.path), one]));
+  const differences: ImageDifference[] = [];
+  for (const { path, facts: before } of old?.wanted ?? []) {
+    const after = now.get(nameKey(path))?.facts;
+    now.delete(nameKey(path));
+    const change = after === undefined ? 'removed' : changeOf(before, after);
+    if (change !== undefined) differences.push({ path: nameOf(path), change, before, after });
+  }
+  for (const { path, facts: after } of now.values())
+    differences.push({ path: nameOf(path), change: 'added', after });
+  return differences;
+}
+
+/** The times of a directory tell of what is in it, which is compared itself. */
+function changeOf(before: NodeFacts, after: NodeFacts): 'changed' | 'metadata' | undefined {
+  const isDirectory = before.kind === 'directory' && after.kind === 'directory';
+  const [one, other] = isDirectory ? [timeless(before), timeless(after)] : [before, after];
+  if (factsText(one) === factsText(other)) return undefined;
+  const hasSameContent =
+    one.kind === other.kind && one.bytes === other.bytes && one.modifiedAt === other.modifiedAt;
+  return hasSameContent ? 'metadata' : 'changed';
+}
+
+function timeless(facts: NodeFacts): NodeFacts {
+  return { ...facts, bytes: 0, modifiedAt: 0n, changedAt: 0n };
+}
+
+function nameKey(path: Uint8Array): string {
+  return toHex(path);
+}

@@ -1,0 +1,102 @@
+import type { FileSystem } from '@holdfast/disk';
+import { equalBytes, getVolume, isOfKind, type PointReader, utf8 } from '@holdfast/engine';
+import { type ImagePart, isReadable } from './image-part.ts';
+import type { OnRead } from './image-disks.ts';
+import { joinBytes } from './join-bytes.ts';
+import { once } from './once.ts';
+import type { MountedPart } from './machine-tree.ts';
+import { PointImage } from './point-image.ts';
+import type { FindVolume } from './recorded-reads.ts';
+import { type SharedBlocks, sharedVolume } from './shared-volume.ts';
+
+/** A file system of an image, and the names that its files have. */
+export interface NamedPart {
+  readonly part: ImagePart;
+  readonly fileSystem: FileSystem;
+  /** Equal where nodes of one number are the same nodes, and lie where they lay; `undefined` where that is not known. */
+  readonly identity: string | undefined;
+  /** A path within it as the machine has it; by its device where the machine has something else there, or nothing. */
+  readonly nameOf: (path: Uint8Array) => Uint8Array;
+}
+
+export interface SharedImage {
+  /** False where a file system that could be read is damaged. */
+  readonly isComplete: boolean;
+  readonly findVolume: FindVolume;
+  readonly parts: readonly NamedPart[];
+}
+
+/** Opens all file systems of an image whose blocks are in the vault, on blocks that are shared with other points. */
+export async function openSharedImage(
+  reader: PointReader,
+  blocks: SharedBlocks,
+  options: {
+    readonly onRead?: OnRead;
+    readonly onNotice?: ((text: string) => void) | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<SharedImage> {
+  const { snapshots = [], machine } = reader.root.image ?? {};
+  const { onNotice, signal } = options;
+  const sources = new Map<string, ReturnType<FindVolume>>();
+  const findVolume: FindVolume = async (volume) =>
+    once(sources, volume, async () =>
+      snapshots.some((one) => one.volume === volume)
+        ? sharedVolume(reader, await getVolume(reader, volume, signal), blocks, signal)
+        : undefined,
+    );
+  const rootDevice = machine?.['rootDeviceName'];
+  const image = new PointImage(
+    snapshots,
+    async ({ volume }) => sharedVolume(reader, await getVolume(reader, volume, signal), blocks, signal),
+    typeof rootDevice === 'string' ? rootDevice : undefined,
+    options,
+  );
+  const listed = await image.listParts();
+  const mounts = await image.listMounts();
+  const parts: NamedPart[] = [];
+  let isComplete = true;
+  for (const part of listed) {
+    if (!isReadable(part)) {
+      if (part.content !== undefined && part.content.kind !== 'swap')
+        onNotice?.(`${part.path} is not searched: it has ${part.content.name}`);
+      continue;
+    }
+    try {
+      const fileSystem = await image.openFileSystem(part);
+      parts.push({ part, fileSystem, identity: identityOf(part, fileSystem), nameOf: namesIn(part, mounts) });
+    } catch (error) {
+      if (!isOfKind(error, 'damage', 'source', 'unsupported')) throw error;
+      isComplete = false;
+      onNotice?.(`${part.path} is not searched: ${error.message}`);
+    }
+  }
+  return { findVolume, isComplete, parts };
+}
+
+/**
+ * In ext and XFS a node's number and the superblock say where it lies. The master file table of NTFS may be moved: what is
+ * read at its old place says nothing.
+ */
+function identityOf({ place, content }: ImagePart, { facts }: FileSystem): string | undefined {
+  if (content?.kind === 'ntfs') return undefined;
+  return [place, facts.type, facts.uuid, facts.bytes, facts.blockBytes].join(' ');
+}
+
+function namesIn(part: ImagePart, mounts: readonly MountedPart[]): NamedPart['nameOf'] {
+  const here = mounts.find((mount) => mount.part.path === part.path)?.mountPoint;
+  const device = utf8(`${part.path}/`);
+  if (here === undefined) return (path) => joinBytes(device, path);
+  const prefix = utf8(`${here}/`);
+  const deeper = mounts
+    .map(({ mountPoint }) => mountPoint)
+    .filter((mountPoint) => mountPoint !== here && mountPoint.startsWith(`${here}/`))
+    .map((mountPoint) => utf8(`${mountPoint}/`));
+  return (path) => {
+    const name = joinBytes(prefix, path);
+    const isHidden = deeper.some(
+      (mount) => name.length > mount.length && equalBytes(name.subarray(0, mount.length), mount),
+    );
+    return isHidden ? joinBytes(device, path) : name;
+  };
+}

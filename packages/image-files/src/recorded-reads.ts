@@ -1,0 +1,104 @@
+import type { ByteSource } from '@holdfast/disk';
+import { type ChangedBlocks, type ChunkId, isOfKind, type PointReader } from '@holdfast/engine';
+import type { ImagePart } from './image-part.ts';
+
+/** A stretch of a volume that something was read from. */
+export interface RecordedRead {
+  readonly volume: string;
+  readonly offset: number;
+  readonly bytes: number;
+  /** Of the bytes. */
+  readonly id: ChunkId;
+}
+
+export interface Recorded<Result> {
+  readonly result: Result;
+  readonly reads: readonly RecordedRead[];
+}
+
+/** A volume of a point, by its id. */
+export type FindVolume = (volume: string) => Promise<ByteSource | undefined>;
+
+/** Notes what work reads of an image, one piece of work at a time. */
+export class ReadRecorder {
+  readonly #keys: Pick<PointReader['keys'], 'chunkId'>;
+  #reads: RecordedRead[] | undefined;
+
+  /** @param keys - of the vault; bytes are known again by their ids. */
+  constructor(keys: Pick<PointReader['keys'], 'chunkId'>) {
+    this.#keys = keys;
+  }
+
+  /** To be told of all that is read of the image. */
+  readonly onRead = (volume: string, offset: number, bytes: Uint8Array): void => {
+    this.#reads?.push({ volume, offset, bytes: bytes.length, id: this.#keys.chunkId(bytes) });
+  };
+
+  async record<Result>(work: () => Promise<Result>): Promise<Recorded<Result>> {
+    const reads: RecordedRead[] = [];
+    this.#reads = reads;
+    try {
+      return { result: await work(), reads };
+    } finally {
+      this.#reads = undefined;
+    }
+  }
+
+  /**
+   * Tells whether work would read the same in another point: of blocks that did not change that is known, of the others
+   * the bytes are compared.
+   */
+  async isSame(
+    { reads }: Recorded<unknown>,
+    changed: ChangedPlaces,
+    findVolume: FindVolume,
+  ): Promise<boolean> {
+    try {
+      for (const { id, ...read } of reads) {
+        if (!changed.has(read)) continue;
+        const source = await findVolume(read.volume);
+        if (source === undefined || read.offset + read.bytes > source.bytes) return false;
+        if (this.#keys.chunkId(await source.read(read.offset, read.bytes)) !== id) return false;
+      }
+      return true;
+    } catch (error) {
+      // Whoever reads it to use it says so.
+      if (isOfKind(error, 'damage')) return false;
+      throw error;
+    }
+  }
+}
+
+/** Blocks in which a point differs from another. */
+export class ChangedPlaces {
+  readonly #blocks = new Map<string, { readonly numbers: Set<number>; readonly blockBytes: number }>();
+
+  static async of(changes: AsyncIterable<ChangedBlocks>): Promise<ChangedPlaces> {
+    const places = new ChangedPlaces();
+    for await (const { volume, offsets, blockBytes } of changes) {
+      const known = places.#blocks.get(volume) ?? { numbers: new Set(), blockBytes };
+      places.#blocks.set(volume, known);
+      for (const offset of offsets) known.numbers.add(Math.floor(offset / known.blockBytes));
+    }
+    return places;
+  }
+
+  get areNone(): boolean {
+    return this.#blocks.size === 0;
+  }
+
+  /** True if the part may have such a block; of a logical volume that is any. */
+  isIn({ volume, partition, source }: ImagePart): boolean {
+    if (volume === undefined) return true;
+    return this.has({ volume, offset: partition?.offset ?? 0, bytes: source.bytes });
+  }
+
+  has({ volume, offset, bytes }: Pick<RecordedRead, 'volume' | 'offset' | 'bytes'>): boolean {
+    const changed = this.#blocks.get(volume);
+    if (changed === undefined) return false;
+    const last = Math.floor((offset + bytes - 1) / changed.blockBytes);
+    for (let block = Math.floor(offset / changed.blockBytes); block <= last; block++)
+      if (changed.numbers.has(block)) return true;
+    return false;
+  }
+}
