@@ -8,6 +8,7 @@ import {
   makeExtImage,
   makeScratch,
   physicalIds,
+  unpackNtfsImage,
   volumeText,
   writeGpt,
   writePhysicalVolume,
@@ -77,6 +78,10 @@ beforeAll(() => {
   disks['/dev/sda1'] = first;
   disks['/dev/sdf'] = data;
   disks['/dev/sdz'] = first;
+  const windows = Buffer.alloc(4 * mebibyte);
+  writeGpt(windows, [{ first: 2048, last: 6143 }]);
+  unpackNtfsImage('small').copy(windows, mebibyte);
+  disks['/dev/sdn'] = windows;
 
   const text = groupText(
     volumeText('log', [
@@ -158,6 +163,17 @@ test.each([
   const [on, , content] = await textAt(open().image, where);
 
   expect([on, content]).toEqual([part, text]);
+});
+
+test.each([
+  ['C:\\windows\\WIN.INI', '; for 16-bit app support'],
+  ['C:\\a\\text:note', 'a stream'],
+  ['/c:/A/te~1:NOTE', 'a stream'],
+  ['/dev/sdn/a/text:note', 'a stream'],
+])('%s is found on a volume of Windows, in any case', async (where, text) => {
+  const [, , content] = await textAt(open(['/dev/sdn'], '/dev/sdn').image, where);
+
+  expect(content).toBe(text);
 });
 
 test.each([

@@ -179,6 +179,8 @@ export const crowdName = (index: number): string => (index % 50 === 0 ? `Größe
 
 /** The tree of `small.img.br`, of which mutants are made: everything in it can be read. */
 export const small: readonly WrittenNode[] = [
+  directory('Windows'),
+  file('Windows/win.ini', Buffer.from('; for 16-bit app support')),
   directory('packed', compressed),
   file('packed/text', Buffer.concat([text(9000), noise(5000), text(3000)])),
   directory('many'),

@@ -4,3 +4,4 @@ export { writeGpt, writeMbr } from './partition-tables.ts';
 export { makeScratch } from './scratch.ts';
 export { bytesSource } from './sources.ts';
 export { dataAt, groupText, physicalIds, volumeText, writePhysicalVolume } from './volume-groups.ts';
+export { unpackImage as unpackNtfsImage } from './ntfsprogs.ts';
