@@ -12,6 +12,8 @@ export async function main(): Promise<void> {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
+  const hasPerson = process.stdin.isTTY && process.stderr.isTTY;
+  const terminal = hasPerson ? { input: process.stdin, output: process.stderr } : undefined;
   process.exitCode = await runCli(process.argv.slice(2), {
     out: async (text) => {
       if (!process.stdout.write(text)) await once(process.stdout, 'drain');
@@ -27,12 +29,12 @@ export async function main(): Promise<void> {
       // The SDK's own way to choose a profile: every client reads it.
       if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;
       const { connectAws } = await import('./deployment/connect-aws.ts');
-      return connectAws(options);
+      return connectAws(options, terminal);
     },
     connectStorage: async (options) => {
       if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;
       const { connectStorage } = await import('./deployment/connect-aws.ts');
-      return connectStorage(options);
+      return connectStorage(options, terminal);
     },
   });
 }

@@ -1,8 +1,12 @@
+import type { S3ClientConfig } from '@aws-sdk/client-s3';
+
 /** Region and credentials come from the SDK's own chain when they are left out. */
 export interface ClientOptions {
   readonly region?: string;
   /** Another endpoint than AWS's own. @default `AWS_ENDPOINT_URL`, as the SDK reads it */
   readonly endpoint?: string;
+  /** @default the SDK's own chain */
+  readonly credentials?: S3ClientConfig['credentials'];
   /** Connections of one client. @default 64 */
   readonly maxSockets?: number;
 }
@@ -34,6 +38,7 @@ export function commonOptions(options: ClientOptions) {
   return {
     region: options.region,
     endpoint: options.endpoint,
+    credentials: options.credentials,
     retryMode: 'adaptive',
     maxAttempts: 8,
     requestHandler: {

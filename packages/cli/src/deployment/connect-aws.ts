@@ -33,17 +33,20 @@ import { type InventoryItem, isOfKind, type ResourceArn, UnknownNameError } from
 import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { ConnectedStorage, Connection, ConnectOptions, InventoryPart } from './connection.ts';
 import { EbsSnapshots } from './ebs-snapshots.ts';
+import { credentialsAskedFor, type Terminal } from './asked-credentials.ts';
 import type { Machine } from './executions.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
 /**
  * Connects to a deployment in AWS: names come from the options, else from the outputs of the stacks.
+ * @param terminal - where somebody can be asked for the code of an MFA device; without it, a profile that wants one fails.
  * @throws {@link UnknownNameError} neither of them has the vault or the catalog.
  */
-export async function connectAws(options: ConnectOptions): Promise<Connection> {
-  const clients = makeClients({ region: options.region });
+export async function connectAws(options: ConnectOptions, terminal?: Terminal): Promise<Connection> {
+  const credentials = credentialsAskedFor(terminal);
+  const clients = makeClients({ region: options.region, credentials });
   const region = await clients.s3.config.region();
-  const cloudFormation = new CloudFormationClient({ region });
+  const cloudFormation = new CloudFormationClient({ region, credentials });
   const names = new DeployedNames(cloudFormation, options, region);
   const vaultBucket = await names.getStored('VaultBucketName', 'vaultBucket');
   const catalogTable = await names.getStored('CatalogTableName', 'catalogTable');
@@ -51,7 +54,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   const findConfiguration = async (): Promise<DeployedConfiguration | undefined> =>
     readConfiguration(clients.s3, await names.findConfigurationUrl());
   const images = new Ec2Images(clients);
-  const inventoryClients = makeInventoryClients({ region });
+  const inventoryClients = makeInventoryClients({ region, credentials });
   const findPlace = async () => {
     const { Arn = '', Account = '' } = await answerOf(
       clients.sts.send(new GetCallerIdentityCommand({})),
@@ -242,9 +245,13 @@ async function readConfiguration(
 }
 
 /** Connects to S3 and KMS, and to nothing of a deployment. */
-export function connectStorage({ region }: Pick<ConnectOptions, 'region'>): ConnectedStorage {
-  const s3 = makeS3Clients({ region });
-  const kms = makeKmsClient({ region });
+export function connectStorage(
+  { region }: Pick<ConnectOptions, 'region'>,
+  terminal?: Terminal,
+): ConnectedStorage {
+  const credentials = credentialsAskedFor(terminal);
+  const s3 = makeS3Clients({ region, credentials });
+  const kms = makeKmsClient({ region, credentials });
   const clock = new SystemClock();
   return {
     openBucket: (name) => new S3ObjectStore(s3, name, clock),
