@@ -7,6 +7,7 @@ import {
   type RunRow,
   UnknownNameError,
 } from '@holdfast/engine';
+import { distance } from 'fastest-levenshtein';
 import { UsageError } from '../terminal/errors.ts';
 import { dayMs } from '@holdfast/engine/model';
 
@@ -31,10 +32,23 @@ export function shortNameOf(arn: string): string {
 export async function resolveResource(catalog: Catalog, name: string): Promise<ResourceRow> {
   const row = await findResource(catalog, name);
   if (row !== undefined) return row;
+  const near = await findNearest(catalog, name);
   throw new UnknownNameError(
-    `resource "${name}" is not in the catalog; "holdfast resources" lists what is; ` +
+    `resource "${name}" is not in the catalog${near === undefined ? '' : `; did you mean ${near}?`}; "holdfast resources" lists what is; ` +
       'a resource that has just been tagged appears with the next cycle of its plan',
   );
+}
+
+/** The name that was probably meant: it differs in no more than a third of its letters. */
+async function findNearest(catalog: Catalog, name: string): Promise<string | undefined> {
+  let nearest: { readonly name: string; readonly distance: number } | undefined;
+  for await (const { arn } of catalog.resources.list()) {
+    const candidate = isArn(name) ? arn : shortNameOf(arn);
+    const far = distance(name, candidate);
+    if (far <= candidate.length / 3 && far < (nearest?.distance ?? Infinity))
+      nearest = { name: candidate, distance: far };
+  }
+  return nearest?.name;
 }
 
 /**
