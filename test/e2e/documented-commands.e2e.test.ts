@@ -32,6 +32,7 @@ const { documents } = testBuckets.sources;
 const elsewhere: readonly (readonly [command: RegExp, where: string])[] = [
   [/^npm (ci|test)\b/, 'the gate, and the main job as main-job.e2e.test.ts has it'],
   [/^npx cdk (bootstrap|deploy --all)/, 'the global setup, with all these options'],
+  [/^npx cdk diff/, 'CDK itself; earlier-deployment.test.ts compares with the templates of before'],
   [ownApplication, 'test/integration/packages.integ.test.ts'],
   [/^npm run destroy/, 'test/infra/destroy-deployment.test.ts'],
   [
