@@ -3,6 +3,7 @@ import { findCopy } from '../ext/find-superblock.ts';
 import { isExt, parseSuperblock, superblockAt, superblockBytes } from '../ext/ext-superblock.ts';
 import { bootCopiesAt, isNtfs, serialAt, serialBytes } from '../ntfs/ntfs-boot.ts';
 import type { ByteSource } from '../source/byte-source.ts';
+import { findXfsCopy } from '../xfs/find-xfs-superblock.ts';
 import { Fields, serialText, uuidText } from '../source/fields.ts';
 
 /** The content of a partition, volume or whole disk. */
@@ -52,7 +53,7 @@ const detectors: readonly Detector[] = [
 ];
 
 /**
- * An ext whose beginning is gone is known by a copy of its superblock, if nothing else is found.
+ * An ext or XFS whose beginning is gone is known by a copy of its superblock, if nothing else is found.
  * @returns `undefined` if it is nothing that is known here, or empty.
  * @throws {@link DiskBytesLostError} nothing is found, and bytes that would tell are lost.
  */
@@ -77,6 +78,8 @@ export async function detectContent(
   }
   const copy = await findCopy(source, undefined, signal);
   if (copy !== undefined) return { kind: 'ext', name: copy.type };
+  const xfs = await findXfsCopy(source, undefined, signal);
+  if (xfs !== undefined) return { kind: 'xfs', name: `XFS version ${xfs.superblock.version}` };
   if (lost !== undefined) throw lost;
   return undefined;
 }

@@ -2,14 +2,14 @@ import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
 import type { FileNode, FileSystem, OpenFileSystemOptions } from '../file-system/file-system.ts';
 import { makeNode } from '../file-system/make-node.ts';
 import type { ByteSource } from '../source/byte-source.ts';
-import { Fields } from '../source/fields.ts';
+import { findXfsSuperblock } from './find-xfs-superblock.ts';
 import { readXfsAttributes } from './xfs-attributes.ts';
 import { findInXfsDirectory, listXfsDirectory } from './xfs-directory.ts';
 import { readXfsRuns } from './xfs-fork-blocks.ts';
 import { xfsDeviceOf, readXfsInode, type XfsInode } from './xfs-inode.ts';
 import { readXfsLinkTarget } from './xfs-link.ts';
 import { type LogState, readLogState } from './xfs-log.ts';
-import { parseXfsSuperblock, leastSuperblockBytes } from './xfs-superblock.ts';
+import { listNamedXfsInodes, listXfsOwnStretches } from './xfs-own.ts';
 import { XfsVolume } from './xfs-volume.ts';
 
 /**
@@ -21,7 +21,7 @@ export async function openXfs(
   source: ByteSource,
   { verifyChecksums = true, signal }: OpenFileSystemOptions = {},
 ): Promise<FileSystem> {
-  const superblock = parseXfsSuperblock(await readSuperblock(source, signal), { verify: verifyChecksums });
+  const { superblock, copy } = await findXfsSuperblock(source, { verify: verifyChecksums, signal });
   const { blocks, blockBytes, label, uuid, version, rootInode } = superblock;
   const bytes = blocks * blockBytes;
   if (bytes > source.bytes)
@@ -31,6 +31,8 @@ export async function openXfs(
   const volume = new XfsVolume(source, superblock, verifyChecksums);
   const node = async (id: number, nodeSignal?: AbortSignal): Promise<FileNode> =>
     nodeOf(volume, await readXfsInode(volume, id, nodeSignal));
+  const madeGood =
+    copy === undefined ? [] : [`${copy.damage.message}; its copy in group ${copy.group} was used`];
   const log = await readLogState(volume, signal);
   return {
     facts: {
@@ -43,22 +45,19 @@ export async function openXfs(
       isClean: log === 'clean',
       sharesBlocks: volume.has('reflink'),
     },
-    notices: noticesOf(volume, log),
+    notices: [...madeGood, ...noticesOf(volume, log)],
+    madeGood,
     root: async (rootSignal) => {
       const root = await node(rootInode, rootSignal);
       if (root.kind !== 'directory') throw new DiskDamagedError(`the root is a ${root.kind}`);
       return root;
     },
     node,
+    listNamed: (listSignal) => listNamedXfsInodes(volume, listSignal),
+    listOwn: async function* listOwn() {
+      yield* listXfsOwnStretches(volume);
+    },
   };
-}
-
-/** The first sector, whose size it says itself. */
-async function readSuperblock(source: ByteSource, signal: AbortSignal | undefined): Promise<Fields> {
-  const read = async (length: number): Promise<Fields> =>
-    new Fields(await source.read(0, length, signal), 'the superblock', 'big');
-  const sectorBytes = (await read(Math.min(source.bytes, leastSuperblockBytes))).u16(102);
-  return read(Math.min(source.bytes, Math.max(leastSuperblockBytes, sectorBytes)));
 }
 
 const logNotices: Readonly<Record<LogState, readonly string[]>> = {

@@ -8,8 +8,9 @@ export interface IdentityPlaces {
   /** Its place on the disk, in units of 512 bytes. */
   readonly place: number;
   readonly uuid: number;
-  /** The number of its inode. */
+  /** The number of its inode, of 8 bytes, or that of its group, of 4. */
   readonly owner: number;
+  readonly ownerBytes?: 4 | 8;
 }
 
 export interface BlockIdentity {
@@ -24,7 +25,8 @@ export interface BlockIdentity {
 export function checkIdentity(block: Fields, places: IdentityPlaces, expected: BlockIdentity): void {
   if (expected.verify) checkCrc(block, places.crc);
   checkSame(block.what, 'place', block.u64(places.place) * 512, expected.at);
-  checkSame(block.what, 'owner', block.u64(places.owner), expected.owner);
+  const owner = places.ownerBytes === 4 ? block.u32(places.owner) : block.u64(places.owner);
+  checkSame(block.what, 'owner', owner, expected.owner);
   checkUuid(block, places.uuid, expected.uuid);
 }
 

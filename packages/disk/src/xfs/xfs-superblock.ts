@@ -7,6 +7,8 @@ import { xfsFeaturesOf, type XfsFeature } from './xfs-features.ts';
 export const leastSuperblockBytes = 264;
 
 const crcAt = 224;
+/** Those of the realtime device, and of the quotas of users, groups and, of version 5, projects. */
+const ownInodesAt = [64, 72, 160, 168, 232];
 
 /** The fields of a superblock, checked for being possible. */
 export interface XfsSuperblock {
@@ -29,6 +31,8 @@ export interface XfsSuperblock {
   readonly directoryBlockBytes: number;
   readonly rootInode: number;
   readonly realtimeBlocks: number;
+  /** Inodes that the file system has for itself. */
+  readonly ownInodes: readonly number[];
   /** Its first block, 0 if it is on a device of its own, and how many it has. */
   readonly log: { readonly start: number; readonly blocks: number };
 }
@@ -38,7 +42,10 @@ export interface XfsSuperblock {
  * @throws {@link DiskDamagedError} it says what cannot be.
  * @throws {@link DiskUnsupportedError} it has a feature without which it would be misread.
  */
-export function parseXfsSuperblock(fields: Fields, options: { readonly verify: boolean }): XfsSuperblock {
+export function parseXfsSuperblock(
+  fields: Fields,
+  options: { readonly verify: boolean; readonly isCopy: boolean },
+): XfsSuperblock {
   if (!fields.has(0, 'XFSB')) throw damaged('has no magic number', fields.u32(0));
   const masks = {
     version: fields.u16(100),
@@ -51,7 +58,9 @@ export function parseXfsSuperblock(fields: Fields, options: { readonly verify: b
   const { names: features, unknown } = xfsFeaturesOf(masks);
   if (unknown.length > 0) throw new DiskUnsupportedError(`XFS version ${version} with ${unknown.join(', ')}`);
   if (options.verify && features.has('crc')) checkCrc(fields, crcAt);
-  if (fields.u8(126) !== 0) throw damaged('says that it is still being made', fields.u8(126));
+  // Copies are written before the file system is finished, and not again.
+  if (!options.isCopy && fields.u8(126) !== 0)
+    throw damaged('says that it is still being made', fields.u8(126));
 
   const blockBytes = powerOfTwo('block size', fields.u32(4), fields.u8(120), 512, 65536);
   const inodeBytes = powerOfTwo('inode size', fields.u16(104), fields.u8(122), 256, 2048);
@@ -83,6 +92,7 @@ export function parseXfsSuperblock(fields: Fields, options: { readonly verify: b
     directoryBlockBytes: 2 ** directoryBits,
     rootInode: fields.u64(56),
     realtimeBlocks: fields.u64(16),
+    ownInodes: ownInodesAt.filter((at) => version === 5 || at < 200).map((at) => Number(fields.big64(at))),
     log: { start: fields.u64(48), blocks: fields.u32(96) },
   };
 }

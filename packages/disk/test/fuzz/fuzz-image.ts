@@ -1,35 +1,45 @@
 import { expect } from 'vitest';
-import { type ByteSource, DiskError, type FileNode, openFileSystem, walkTree } from '../../src/index.ts';
+import {
+  type ByteSource,
+  DiskError,
+  type FileNode,
+  openFileSystem,
+  type OpenFileSystemOptions,
+  walkTree,
+} from '../../src/index.ts';
 import { bytesSource } from '../support/sources.ts';
 import { mutateImage, Seeded, usedStretches } from './mutate-image.ts';
 
-/** Mutants of each image in the gate; `HOLDFAST_SEEDS` times as many, if that is set. */
-const mutants = 60 * Number(process.env['HOLDFAST_SEEDS'] ?? 1);
+/** Mutants are as many as in the gate, or `HOLDFAST_SEEDS` times as many, if that is set. */
+const times = Number(process.env['HOLDFAST_SEEDS'] ?? 1);
 /** Reads and bytes of one mutant, far above what the image as it is takes (some 400, of 2 MiB). */
 const mostReads = 50_000;
 const mostBytes = 100 * 2 ** 20;
 const mostContentBytes = 2 ** 20;
 
+interface FuzzOptions extends OpenFileSystemOptions {
+  /** So many in the gate. @default 60 */
+  readonly mutants?: number;
+  /** Offsets of what is changed. @default all that is not zeros */
+  readonly used?: readonly number[];
+}
+
 /**
  * Reads mutants of an image.
  * @param names - looked up in each directory.
- * @param finish - what makes of a changed image one that is not refused at once, such as new checksums.
- * @param used - offsets of what is changed.
  * @throws one of them is no error of a disk, or takes too much.
  */
 export async function fuzzImage(
   image: Buffer,
   names: readonly string[],
-  finish: (mutant: Buffer) => void = () => undefined,
-  used: readonly number[] = usedStretches(image),
+  { mutants = 60, used = usedStretches(image), ...options }: FuzzOptions = {},
 ): Promise<void> {
-  expect(await useAll(bounded(image), names)).toEqual([]);
+  expect(await useAll(bounded(image), names, options)).toEqual([]);
   const complaints = new Set<string>();
 
-  for (let seed = 0; seed < mutants; seed += 1) {
+  for (let seed = 0; seed < mutants * times; seed += 1) {
     const mutant = mutateImage(image, used, new Seeded(seed));
-    finish(mutant);
-    const found = await useAll(bounded(mutant), names).catch((error: unknown) => {
+    const found = await useAll(bounded(mutant), names, options).catch((error: unknown) => {
       throw new Error(`seed ${seed}`, { cause: error });
     });
     for (const { name } of found) complaints.add(name);
@@ -58,7 +68,11 @@ function bounded(image: Buffer): ByteSource {
 }
 
 /** Everything that can be done with a file system. @returns what was complained of. */
-async function useAll(source: ByteSource, names: readonly string[]): Promise<DiskError[]> {
+async function useAll(
+  source: ByteSource,
+  names: readonly string[],
+  options: OpenFileSystemOptions,
+): Promise<DiskError[]> {
   const complaints: DiskError[] = [];
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
     try {
@@ -69,7 +83,8 @@ async function useAll(source: ByteSource, names: readonly string[]): Promise<Dis
     }
   };
   await attempt(async () => {
-    const fileSystem = await openFileSystem(source);
+    const fileSystem = await openFileSystem(source, options);
+    for await (const { error } of fileSystem.listNamed?.() ?? []) if (error) complaints.push(error);
     const root = await fileSystem.root();
     for await (const { path: where, node, error } of walkTree(fileSystem, root)) {
       if (error !== undefined) complaints.push(error);
