@@ -111,7 +111,7 @@ function findParent(
   return {
     volume: record.volume,
     sizeGiB,
-    parent: { snapshot: deltaFrom, sizeGiB: parent.sizeGiB },
+    parent: { snapshot: deltaFrom, sizeGiB: parent.sizeGiB, usedBytes: parent.usedBytes },
     encryption: parent.encrypted ? { keyArn: parent.kmsKeyId } : undefined,
   };
 }

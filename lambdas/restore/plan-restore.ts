@@ -75,7 +75,9 @@ interface VolumesQuote {
   readonly volumes: number;
   readonly bytes: number;
   readonly written: number;
+  /** Blocks that are written, of a delta at most, and those of parents that are read for it. */
   readonly blocks: number;
+  readonly comparedBlocks: number;
   readonly dollars: number;
 }
 
@@ -335,7 +337,9 @@ async function planVolumes(
   const name = restoreFiles.volumePlanning(restoreId);
   const before = await findJson(work, name, WaysPlanning);
   // A snapshot may have gone since: then other volumes are written.
-  const isSame = before?.pointId === reader.root.point && isDeepStrictEqual(before.written, written);
+  const isSame =
+    before?.pointId === reader.root.point &&
+    isDeepStrictEqual(before.written, JSON.parse(JSON.stringify(written)));
   const limits = { ...defaultVolumeShardLimits, ...(isDelta && { bytes: deltaShardBytes }) };
   const options = { shouldStop, before: isSame ? before.planning : undefined };
   const { done, planning } = await planVolumeShards(reader, toWrite, limits, options);
@@ -348,20 +352,30 @@ async function planVolumes(
   return { target, quote: quoteVolumes(target.snapshots, written, blocks), shards: planning.shards };
 }
 
-/** A volume that is written costs a call for each of its blocks, and the time of the workers. */
+/**
+ * A volume that is written costs a call for each of its blocks, and the time of the workers. A delta costs as much at
+ * most, and a call for each block of its parent, which is read whatever differs.
+ */
 function quoteVolumes(
   snapshots: readonly VolumeSnapshot[],
   written: readonly WrittenVolume[],
   blocks: number,
 ): VolumesQuote {
   const gibibytes = snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB, 0);
-  const seconds = (2 * blocks * ebsBlockBytes) / workRates.protectedBytesPerSecond;
+  const readBytes = written.reduce(
+    (sum, { parent }) => sum + (parent === undefined ? 0 : (parent.usedBytes ?? parent.sizeGiB * 2 ** 30)),
+    0,
+  );
+  const comparedBlocks = Math.ceil(readBytes / ebsBlockBytes);
+  const seconds = ((2 * blocks + comparedBlocks) * ebsBlockBytes) / workRates.protectedBytesPerSecond;
   return {
     volumes: snapshots.length,
     bytes: gibibytes * 2 ** 30,
     written: written.length,
     blocks,
-    dollars: blocks * prices.ebsDirect.put + seconds * workerSecondDollars,
+    comparedBlocks,
+    dollars:
+      blocks * prices.ebsDirect.put + comparedBlocks * prices.ebsDirect.get + seconds * workerSecondDollars,
   };
 }
 

@@ -15,7 +15,9 @@ export const WrittenVolume = z.object({
   volume: z.string(),
   sizeGiB: z.int().positive(),
   /** A snapshot of the volume as it is now: only what differs is written. */
-  parent: z.object({ snapshot: z.string(), sizeGiB: z.int().positive() }).optional(),
+  parent: z
+    .object({ snapshot: z.string(), sizeGiB: z.int().positive(), usedBytes: z.int().optional() })
+    .optional(),
   /** Absent for one that was not encrypted. Without a key it is the region's own for EBS; with a parent, the parent's. */
   encryption: z.object({ keyArn: z.string().optional() }).optional(),
 });

@@ -140,6 +140,22 @@ describe('a volume', () => {
     expect([refused, removed]).toEqual(['in-use', 'removed']);
   });
 
+  test('has as many bytes in use as its newest snapshot has blocks', async () => {
+    const volumeId = await makeVolume(clients.ec2);
+    expect(await images.findUsedBytes([volumeId])).toEqual(new Map());
+    const volume = await images.getVolume(volumeId);
+    const { snapshotId } = orderedOf(await images.createVolumeSnapshot(volume, {}, 'a test'));
+    await vi.waitFor(
+      async () =>
+        expect(await images.describeSnapshots([snapshotId])).toMatchObject([
+          { state: 'completed', usedBytes: 0 },
+        ]),
+      { timeout: patienceMs },
+    );
+
+    expect(await images.findUsedBytes([volumeId])).toEqual(new Map());
+  });
+
   test('keeps a snapshot that is locked, and tells until when', async () => {
     const volume = await images.getVolume(await makeVolume(clients.ec2));
     const { snapshotId } = orderedOf(await images.createVolumeSnapshot(volume, {}, 'a test'));

@@ -69,6 +69,10 @@ export class BlockFiles {
     return written;
   }
 
+  bytesWritten(id: string): number {
+    return this.writtenBlocks(id).count * blockBytes;
+  }
+
   async readSnapshotBlock(snapshotId: string, index: number): Promise<Uint8Array> {
     await using file = await open(snapshotFilePath(this.#dataDir, snapshotId));
     const { buffer } = await file.read(Buffer.alloc(blockBytes), 0, blockBytes, index * blockBytes);

@@ -100,6 +100,8 @@ function describeSnapshot(context: Ec2Context, snapshot: Snapshot): XmlStructure
     progress: snapshotProgress(context, snapshot),
     ownerId: context.region.accountId,
     volumeSize: snapshot.volumeSizeGiB,
+    fullSnapshotSizeInBytes:
+      state === 'completed' ? context.contents.bytesWritten(snapshot.snapshotId) : undefined,
     description: snapshot.description,
     encrypted: snapshot.encrypted,
     kmsKeyId: snapshot.kmsKeyId,

@@ -24,6 +24,10 @@ export class WrittenBlocks {
     this.#ascending = undefined;
   }
 
+  get count(): number {
+    return this.#writes.size;
+  }
+
   findWrite(index: number): number | undefined {
     return this.#writes.get(index);
   }

@@ -163,6 +163,8 @@ export class CliUnderTest {
   restoreBuckets: readonly string[] | undefined = ['b', 'photos'];
   /** Kinds of resources that are no buckets. */
   readonly kinds = new Map<ResourceArn, ResourceRow['kind']>();
+  /** Bytes in use on volumes, by their ids. */
+  readonly usedBytes = new Map<string, number>();
   /** What resources say of themselves. */
   readonly sourceFacts = new Map<ResourceArn, SourceFacts>();
   configuration: Pick<DeployedConfiguration, 'tagKey' | 'sources'> | undefined = {
@@ -230,6 +232,7 @@ export class CliUnderTest {
               arn.startsWith('arn:aws:s3:::') ? 's3-bucket' : this.kinds.get(arn as ResourceArn),
             openFiles: () => this.source,
             listVolumes: async () => [{ volumeId: 'vol-0a1', sizeGiB: 8 }],
+            findUsedBytes: async () => this.usedBytes,
           },
           tags: {
             arnOf: async (name) => (name.startsWith('arn:') ? name : `arn:aws:s3:::${name}`) as ResourceArn,

@@ -136,6 +136,14 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     this.locks.set(snapshotId, { mode, until });
   }
 
+  async findUsedBytes(volumeIds: readonly string[]): Promise<Map<string, number>> {
+    const told = this.#visible().filter(({ volumeId }) => volumeIds.includes(volumeId));
+    const used = told.flatMap(({ volumeId, usedBytes }) =>
+      usedBytes === undefined ? [] : [[volumeId, usedBytes] as const],
+    );
+    return Promise.resolve(new Map(used));
+  }
+
   async findLocks(): Promise<Map<string, Date>> {
     const locked = [...this.locks].filter(([, { until }]) => until > this.#clock.now());
     return Promise.resolve(new Map(locked.map(([snapshotId, { until }]) => [snapshotId, until])));

@@ -53,6 +53,8 @@ export interface Ec2Snapshot {
   /** The moment whose content the snapshot has; the same for all snapshots of one call. */
   readonly startedAt: Date;
   readonly sizeGiB: number;
+  /** Bytes of all blocks that were written to the volume by then; EC2 does not tell them of every snapshot. */
+  readonly usedBytes?: number;
   readonly encrypted: boolean;
   readonly kmsKeyId?: string;
   readonly tags: Readonly<Record<string, string>>;
@@ -270,6 +272,24 @@ export class Ec2Images {
     await this.#attempt(this.#clients.ec2.send(command), `locking snapshot ${snapshotId}`);
   }
 
+  /**
+   * Bytes in use on volumes, as the newest complete snapshot of each tells, whoever took it; without those of which no
+   * snapshot tells.
+   */
+  async findUsedBytes(volumeIds: readonly string[], signal?: AbortSignal): Promise<Map<string, number>> {
+    const used = new Map<string, number>();
+    for (let start = 0; start < volumeIds.length; start += filterValues) {
+      const Values = volumeIds.slice(start, start + filterValues);
+      const filters = [
+        { Name: 'volume-id', Values },
+        { Name: 'status', Values: ['completed'] },
+      ];
+      for (const { volumeId, usedBytes } of await this.#describeSnapshots(filters, signal))
+        if (usedBytes !== undefined && usedBytes > 0) used.set(volumeId, usedBytes);
+    }
+    return used;
+  }
+
   /** Finds this account's snapshots that are locked now: until when. */
   async findLocks(): Promise<Map<string, Date>> {
     const locks = new Map<string, Date>();
@@ -408,6 +428,7 @@ async function unlessBusy<Answer>(answer: Promise<Answer>): Promise<Answer | 'bu
 
 function toSnapshot(snapshot: Snapshot & SnapshotInfo): Ec2Snapshot {
   return {
+    usedBytes: snapshot.FullSnapshotSizeInBytes,
     snapshotId: snapshot.SnapshotId ?? '',
     volumeId: snapshot.VolumeId ?? '',
     state: snapshot.State ?? 'pending',

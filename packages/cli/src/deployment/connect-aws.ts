@@ -104,6 +104,7 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
         kind === 'ebs-volume'
           ? [await images.getVolume(volumeOfArn(arn), signal)]
           : (await images.getMachine(instanceOfArn(arn), signal)).volumes,
+      findUsedBytes: async (volumeIds, signal) => images.findUsedBytes(volumeIds, signal),
     },
     inventory: {
       async *list(part, signal) {

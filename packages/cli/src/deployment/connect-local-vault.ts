@@ -78,6 +78,7 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
         throw new NotSupportedError(`${arn} cannot be read by its name; name it with --directory`);
       },
       listVolumes: async () => [],
+      findUsedBytes: async () => new Map(),
     },
     tags: { arnOf: refuseTags, look: refuseTags, put: refuseTags },
     inventory: {

@@ -49,6 +49,8 @@ interface ConnectedSources {
     resource: Pick<ResourceRow, 'arn' | 'kind'>,
     signal?: AbortSignal,
   ): Promise<readonly { readonly volumeId: string; readonly sizeGiB: number }[]>;
+  /** Bytes in use on volumes, of which a snapshot tells. */
+  findUsedBytes(volumeIds: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
 /** What of an account may hold data, by the name that people give it. */

@@ -34,8 +34,12 @@ export async function printResourceQuote(quote: ResourceQuote, out: Output): Pro
   await out.line(`resource    ${resource.arn}, by plan ${plan}`);
   if (image !== undefined)
     await out.line(
-      `image       ${countText(image.volumes, 'volume')}, ${bytesText(image.bytes)}; only blocks that were ever written are ` +
-        `kept${image.inVault ? ', and those in the vault are compressed' : ''}, so this is the most that they cost`,
+      `image       ${countText(image.volumes, 'volume')}, ${bytesText(image.bytes)}` +
+        (image.inUse < image.bytes
+          ? `, of which ${bytesText(image.inUse)} were in use at the newest snapshot`
+          : '') +
+        `; only blocks that were ever written are kept${image.inVault ? ', and those in the vault are compressed' : ''}, ` +
+        'so this is the most that they cost',
     );
   await printEstimate(quote, out);
   await out.line(

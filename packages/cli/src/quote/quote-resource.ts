@@ -45,7 +45,12 @@ export interface ResourceQuote {
   readonly changedPerDay: number;
   readonly months: readonly (ImageMonthPrice & Partial<MonthPrice>)[];
   readonly files?: { readonly estimate: SourceEstimate; readonly firstCopy: CopyPrice };
-  readonly image?: { readonly volumes: number; readonly bytes: number; readonly inVault: boolean };
+  readonly image?: {
+    readonly volumes: number;
+    readonly bytes: number;
+    readonly inUse: number;
+    readonly inVault: boolean;
+  };
 }
 
 /**
@@ -61,10 +66,18 @@ export async function quoteResource(
   const { kind } = resource;
   if (isImageKind(kind)) {
     const volumes = await sources.listVolumes(resource, signal);
+    const used = await sources.findUsedBytes(
+      volumes.map(({ volumeId }) => volumeId),
+      signal,
+    );
     const bytes = volumes.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
-    const months = priceImage(bytes, { plan, kind, now, changedPerDay });
+    const inUse = volumes.reduce(
+      (sum, { volumeId, sizeGiB }) => sum + (used.get(volumeId) ?? sizeGiB * 2 ** 30),
+      0,
+    );
+    const months = priceImage(inUse, { plan, kind, now, changedPerDay });
     const inVault = plan.images.blocks === 'vault';
-    return { ...quote, months, image: { volumes: volumes.length, bytes, inVault } };
+    return { ...quote, months, image: { volumes: volumes.length, bytes, inUse, inVault } };
   }
   const { source = sources.openFiles(resource, plan), stored, limits, onProgress } = request;
   const { random } = services;

@@ -131,6 +131,16 @@ test('an image costs at most the blocks of its volumes', async () => {
   expect(out).toMatch(/^31 days +30 +0 +10 GiB +\$0\.24 +\$0\.52 +\$0\.52$/m);
 });
 
+test('an image costs the blocks that were in use at its newest snapshot, where there is one', async () => {
+  await cli.plantResource({ arn: volumeArn, kind: 'ebs-volume' });
+  cli.usedBytes.set('vol-0a1', 2 * 2 ** 30);
+
+  const { out } = await cli.run('quote', 'vol-0a1');
+
+  expect(out).toContain('image       1 volume, 8.0 GiB, of which 2.0 GiB were in use at the newest snapshot');
+  expect(out).toMatch(/^31 days +30 +0 +2\.6 GiB +\$0\.0593 +\$0\.13 +\$0\.13$/m);
+});
+
 test('a bucket that no cycle has discovered yet is quoted by its ARN and a plan', async () => {
   const arn = 'arn:aws:s3:::new-bucket';
 

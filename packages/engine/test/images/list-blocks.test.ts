@@ -70,6 +70,39 @@ describe('the shards of an image', () => {
       expect(JSON.stringify(reference).length).toBeLessThan(120);
   });
 
+  test('are written while they are listed: of each of four volumes a page and a shard is held', async () => {
+    const [volumes, blocks, page, limit, window] = [6, 12_000, 500, 200, 64];
+    const harness = new ImageHarness('held');
+    for (let made = 0; made < volumes; made += 1) harness.addVolume(1);
+    const { plan, keys } = await openImage(harness, 'full');
+    let [held, most] = [0, 0];
+    const source: BlockSource = {
+      listChanged: (...of) => harness.disks.listChanged(...of),
+      read: async (...of) => harness.disks.read(...of),
+      list: async function* (_snapshot, from) {
+        for (let at = typeof from === 'number' ? from : from.index; at < blocks; at += page) {
+          await Promise.resolve();
+          held += page;
+          most = Math.max(most, held);
+          const listed = Array.from({ length: page }, (_, n) => ({ index: at + n, token: `${at + n}` }));
+          yield { bytes: blocks * blockBytes, blockBytes, blocks: listed };
+        }
+      },
+    };
+    const put = harness.work.put.bind(harness.work);
+    harness.work.put = async (name, body) => {
+      if (name.includes('/blocks/'))
+        held -= (JSON.parse(Buffer.from(body).toString()) as BlockShard).blocks.length;
+      await put(name, body);
+    };
+
+    await harness.listImage(plan, keys, { source, limits: { blocks: limit, extents: 10 } });
+
+    // Each list is asked once more for the size of its volume.
+    expect(held).toBe(volumes * page);
+    expect(most).toBeLessThanOrEqual(volumes * page + 4 * (page + limit + 2 * window));
+  });
+
   test('are listed over any number of calls, whose state does not grow with the blocks', async () => {
     const { harness } = withVolumes('calls');
     const { plan, keys } = await openImage(harness, 'full');
