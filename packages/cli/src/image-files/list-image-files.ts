@@ -54,12 +54,15 @@ export async function listImageFiles(
 
 async function printParts(parts: readonly ImagePart[], out: Output): Promise<void> {
   if (out.json) {
-    for (const { path, content, partition } of parts)
-      await out.record({ kind: 'partition', path, ...partition, content: content?.name });
+    for (const { kind, path, source, content, partition } of parts) {
+      const { name, uuid, label } = content ?? {};
+      const fileSystem = content && { uuid, label };
+      await out.record({ kind, path, bytes: source.bytes, ...partition, content: name, fileSystem });
+    }
     return;
   }
   await out.table(
-    ['PARTITION', right('SIZE'), 'CONTENT', 'NAME'],
+    ['PART', right('SIZE'), 'CONTENT', 'NAME'],
     parts.map(({ path, source, content, partition }) => [
       path,
       bytesText(source.bytes),

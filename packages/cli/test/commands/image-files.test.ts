@@ -75,6 +75,17 @@ test('ls of a volume lists its partitions, and what is on them', async () => {
     { kind: 'partition', path: 'vol-0a1p1', offset: mebibyte, content: 'ext4' },
     { kind: 'partition', path: 'vol-0a1p2', content: 'swap space' },
   ]);
+  expect(await cli.records('ls', point, '/dev')).toMatchObject([
+    { kind: 'partition', path: '/dev/xvda1', bytes: 2 * mebibyte },
+    { kind: 'partition', path: '/dev/xvda2' },
+    {
+      kind: 'volume',
+      path: '/dev/sdf1',
+      bytes: 2 * mebibyte,
+      fileSystem: { uuid: expect.any(String) as string },
+    },
+    { kind: 'volume', path: '/dev/sdg', content: 'LUKS 2' },
+  ]);
 });
 
 test('ls lists a directory in an image, one file of it, or all below', async () => {
