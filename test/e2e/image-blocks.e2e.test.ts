@@ -23,6 +23,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeMachine, tagMachine, type SourceMachine } from '../../localstack/demo/source-machine.ts';
 import { VolumeBytes } from '../../localstack/volume-bytes.ts';
 import { describeUnless, findGap } from '../support/gaps.ts';
+import { patienceMs } from '../support/patience.ts';
 import { listPoints, runCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import type { Ended } from './support/executions.ts';
@@ -220,7 +221,7 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     const whole = await restoreVolumes(full);
     const { SnapshotId: deltaFrom = '' } = await ec2.send(new CreateSnapshotCommand({ VolumeId: root }));
     await waitUntilSnapshotCompleted(
-      { client: ec2, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
+      { client: ec2, maxWaitTime: patienceMs / 1000, minDelay: 1, maxDelay: 1 },
       { SnapshotIds: [deltaFrom] },
     );
     const delta = await restoreVolumes(full, { deltaFrom: [deltaFrom] });

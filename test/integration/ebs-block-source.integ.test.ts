@@ -10,6 +10,7 @@ import { blockSourceContract } from '@holdfast/engine/testing';
 import { afterAll } from 'vitest';
 import { VolumeBytes } from '../../localstack/volume-bytes.ts';
 import { connect } from './support/emulated-aws.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const blockBytes = 524_288;
 const blocksOfGibibyte = 2_048;
@@ -38,7 +39,7 @@ blockSourceContract({
     trim: async (volume, index) => volumes.trim(volume, index * blockBytes, blockBytes),
     takeSnapshot: async (VolumeId) => {
       const { SnapshotId = '' } = await ec2.send(new CreateSnapshotCommand({ VolumeId }));
-      const wait = { client: ec2, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
+      const wait = { client: ec2, maxWaitTime: patienceMs / 1000, minDelay: 1, maxDelay: 1 };
       await waitUntilSnapshotCompleted(wait, { SnapshotIds: [SnapshotId] });
       return SnapshotId;
     },

@@ -11,6 +11,7 @@ import { openPointImage } from '@holdfast/image-files';
 import { afterAll, expect, test } from 'vitest';
 import { VolumeBytes } from '../../localstack/volume-bytes.ts';
 import { connect } from './support/emulated-aws.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const { ec2 } = connect();
 const { ebs } = makeEbsClients();
@@ -26,7 +27,7 @@ async function snapshotOf(image: Buffer<ArrayBuffer>): Promise<string> {
   );
   await new VolumeBytes(process.env['AWS_ENDPOINT_URL'] ?? '').write(VolumeId, 0, image);
   const { SnapshotId = '' } = await ec2.send(new CreateSnapshotCommand({ VolumeId }));
-  const wait = { client: ec2, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
+  const wait = { client: ec2, maxWaitTime: patienceMs / 1000, minDelay: 1, maxDelay: 1 };
   await waitUntilSnapshotCompleted(wait, { SnapshotIds: [SnapshotId] });
   return SnapshotId;
 }
