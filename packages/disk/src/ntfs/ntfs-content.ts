@@ -144,8 +144,9 @@ async function* clustersOf(
       yield partOf(run, first - run.first, clusters);
     }
   }
-  if ((next ?? 0) < span.to)
-    throw new DiskDamagedError(`${what} has ${next ?? 0} clusters, where ${span.to} are expected`);
+  const needed = Math.min(span.to, Math.ceil(bytesOf(attribute) / volume.geometry.clusterBytes));
+  if ((next ?? 0) < needed)
+    throw new DiskDamagedError(`${what} has ${next ?? 0} clusters, where ${needed} are expected`);
 }
 
 /**

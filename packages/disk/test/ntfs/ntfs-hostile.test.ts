@@ -153,6 +153,13 @@ test('content that was never written is zeros, whatever is in its clusters', asy
   ]);
 });
 
+test('compressed content may end within a unit', async () => {
+  image.fill('x', freeCluster * clusterBytes, (freeCluster + 5) * clusterBytes);
+  writeRecord(image, tiny(), [content({ flags: 1, unit: 4, runs: [[5, freeCluster]], bytes: 5000 })]);
+
+  expect((await read('a/tiny')).equals(Buffer.alloc(5000, 'x'))).toBe(true);
+});
+
 test('content that is encrypted is refused by its name, and what is beside it is not', async () => {
   writeRecord(image, record('a/tiny'), [content({ flags: 0x4000, runs: [[1, freeCluster]] })]);
 
