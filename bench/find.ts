@@ -27,7 +27,7 @@ const [source, vault, keyFile] = ['source', 'vault', 'vault.key'].map((name) => 
   string,
   string,
 ];
-const program = [process.execPath, join(import.meta.dirname, '..', 'packages', 'cli', 'src', 'main.ts')];
+const program = [process.execPath, join(import.meta.dirname, '..', 'packages', 'cli', 'bin', 'holdfast.js')];
 const onVault = ['--vault', vault, '--key-file', keyFile];
 
 function pathOf(file: number): string {

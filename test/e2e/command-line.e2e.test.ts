@@ -83,15 +83,31 @@ describe('the command line, over the wire', () => {
 
   test('lists, compares and verifies points', async () => {
     const [full] = await listPoints(app, arn);
-    const newest = (await listPoints(app, arn)).at(-1);
 
     const listed = (await run('ls', full?.pointId ?? '', '--recursive')) as readonly { path: string }[];
     expect(new Set(listed.map(({ path }) => path))).toEqual(new Set(first.keys()));
-    const { code, out } = await holdfast('diff', full?.pointId ?? '', newest?.pointId ?? '');
+    const { code, out } = await holdfast('diff', full?.pointId ?? '', `${commands}@latest`);
     expect(code).toBe(0);
     for (const path of ['first/a/0.txt', 'first/b/1.txt', 'added.txt']) expect(out).toContain(path);
     expect(out).not.toContain('first/c/2.txt');
     expect((await holdfast('verify', full?.pointId ?? '')).code).toBe(0);
+  });
+
+  test('finds a file that was deleted, and brings it back by what is on the screen', async () => {
+    const { code, out } = await holdfast('find', commands, '/first/b/*.txt');
+    const next = (await holdfast('find', commands, 'first/b/1.txt')).out;
+    const words = /^bring one back: holdfast (?<words>.*) <directory>$/m.exec(next)?.groups?.['words'] ?? '';
+    const directory = await mkdtemp(join(tmpdir(), 'holdfast-e2e-'));
+    try {
+      const restored = await holdfast(...words.split(' '), directory);
+
+      expect(code).toBe(0);
+      expect(out).toMatch(/^first\/b\/1\.txt {2}\(not in the newest point\)$/m);
+      expect(restored.code).toBe(0);
+      expect(await readdir(join(directory, 'first', 'b'))).toEqual(['1.txt']);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 
   test('quotes a restore, and does it', async () => {

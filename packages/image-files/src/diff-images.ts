@@ -96,8 +96,8 @@ class Comparison {
     const top = new Uint8Array();
     const waiting: { readonly before?: Directory; readonly after?: Directory }[] = [
       {
-        before: { path: top, id: (await one.fileSystem.root(this.#signal)).id },
-        after: { path: top, id: (await other.fileSystem.root(this.#signal)).id },
+        before: { path: top, id: one.rootId },
+        after: { path: top, id: other.rootId },
       },
     ];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {

@@ -4,7 +4,7 @@ import {
   InvalidInputError,
   listChangedBlocks,
   mayMatchBelow,
-  type PointReader,
+  PointReader,
   toHex,
   utf8,
 } from '@holdfast/engine';
@@ -63,8 +63,10 @@ export async function findInImages(
   const blocks = new SharedBlocks();
   const recorder = new ReadRecorder(newest.keys);
   const memory = new ListingMemory(recorder);
-  for (const [point, reader] of points.entries()) {
-    const before = points[point - 1];
+  let before: PointReader | undefined;
+  for (const [point, { store, keys, root }] of points.entries()) {
+    // A reader keeps pages; those of all points would be too much.
+    const reader = new PointReader(store, keys, root);
     const { findVolume, isComplete, parts } = await openSharedImage(reader, blocks, {
       onRead: recorder.onRead,
       onNotice: tell,
@@ -78,6 +80,7 @@ export async function findInImages(
         for (const problem of problems) tell(`${part.part.path}/${problem}`);
         if (problems.length > 0) found.hasProblems(point);
       }
+    before = reader;
     onPoint?.(point + 1, blocks.reads);
   }
   return found.list();
@@ -90,7 +93,7 @@ async function* walkPart(
   memory: ListingMemory,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<DirectoryListing> {
-  const { fileSystem, identity, nameOf } = part;
+  const { fileSystem, rootId, identity, nameOf } = part;
   // By both names that a file has: globs have no slash before them.
   const device = utf8(`${part.part.path}/`);
   const namesOf = (path: Uint8Array) =>
@@ -99,9 +102,8 @@ async function* walkPart(
     namesOf(path).some((name) => globs.some((glob) => glob.matches(name)));
   const mayHold = (path: Uint8Array) =>
     namesOf(path).some((name) => globs.some((glob) => mayMatchBelow(glob, name)));
-  const root = await fileSystem.root(signal);
-  const entered = new Set([root.id]);
-  const waiting: DirectoryListing['directories'][number][] = [{ path: new Uint8Array(), id: root.id }];
+  const entered = new Set([rootId]);
+  const waiting: DirectoryListing['directories'][number][] = [{ path: new Uint8Array(), id: rootId }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     signal?.throwIfAborted();
     const directory = next;

@@ -1,6 +1,7 @@
 import type { FileSystem } from '@holdfast/disk';
 import { equalBytes, getVolume, isOfKind, type PointReader, utf8 } from '@holdfast/engine';
 import { type ImagePart, isReadable } from './image-part.ts';
+import { namingPath } from './file-system-errors.ts';
 import type { OnRead } from './image-disks.ts';
 import { joinBytes } from './join-bytes.ts';
 import { once } from './once.ts';
@@ -13,7 +14,10 @@ import { type SharedBlocks, sharedVolume } from './shared-volume.ts';
 export interface NamedPart {
   readonly part: ImagePart;
   readonly fileSystem: FileSystem;
-  /** Equal where nodes of one number are the same nodes, and lie where they lay; `undefined` where that is not known. */
+  readonly rootId: number;
+  /**
+   * Equal where nodes of one number lie where they lay, and paths have the same names; `undefined` where that is not known.
+   */
   readonly identity: string | undefined;
   /** A path within it as the machine has it; by its device where the machine has something else there, or nothing. */
   readonly nameOf: (path: Uint8Array) => Uint8Array;
@@ -64,7 +68,10 @@ export async function openSharedImage(
     }
     try {
       const fileSystem = await image.openFileSystem(part);
-      parts.push({ part, fileSystem, identity: identityOf(part, fileSystem), nameOf: namesIn(part, mounts) });
+      const { id: rootId } = await namingPath(part.path, async () => fileSystem.root(signal));
+      const names = namesIn(part, mounts);
+      const identity = identityOf(part, fileSystem, names.text);
+      parts.push({ part, fileSystem, rootId, identity, nameOf: names.nameOf });
     } catch (error) {
       if (!isOfKind(error, 'damage', 'source', 'unsupported')) throw error;
       isComplete = false;
@@ -78,25 +85,32 @@ export async function openSharedImage(
  * In ext and XFS a node's number and the superblock say where it lies. The master file table of NTFS may be moved: what is
  * read at its old place says nothing.
  */
-function identityOf({ place, content }: ImagePart, { facts }: FileSystem): string | undefined {
+function identityOf({ place, content }: ImagePart, { facts }: FileSystem, names: string): string | undefined {
   if (content?.kind === 'ntfs') return undefined;
-  return [place, facts.type, facts.uuid, facts.bytes, facts.blockBytes].join(' ');
+  return [place, facts.type, facts.uuid, facts.bytes, facts.blockBytes, names].join(' ');
 }
 
-function namesIn(part: ImagePart, mounts: readonly MountedPart[]): NamedPart['nameOf'] {
-  const here = mounts.find((mount) => mount.part.path === part.path)?.mountPoint;
-  const device = utf8(`${part.path}/`);
-  if (here === undefined) return (path) => joinBytes(device, path);
+interface Names {
+  readonly nameOf: NamedPart['nameOf'];
+  /** What they depend on. */
+  readonly text: string;
+}
+
+function namesIn({ path: part }: ImagePart, mounts: readonly MountedPart[]): Names {
+  const here = mounts.find((mount) => mount.part.path === part)?.mountPoint;
+  const device = utf8(`${part}/`);
+  if (here === undefined) return { nameOf: (path) => joinBytes(device, path), text: part };
   const prefix = utf8(`${here}/`);
   const deeper = mounts
-    .map(({ mountPoint }) => mountPoint)
-    .filter((mountPoint) => mountPoint !== here && mountPoint.startsWith(`${here}/`))
-    .map((mountPoint) => utf8(`${mountPoint}/`));
-  return (path) => {
+    .map(({ mountPoint }) => `${mountPoint}/`)
+    .filter((mount) => mount !== `${here}/` && mount.startsWith(`${here}/`));
+  const hiding = deeper.map(utf8);
+  const nameOf = (path: Uint8Array): Uint8Array => {
     const name = joinBytes(prefix, path);
-    const isHidden = deeper.some(
+    const isHidden = hiding.some(
       (mount) => name.length > mount.length && equalBytes(name.subarray(0, mount.length), mount),
     );
     return isHidden ? joinBytes(device, path) : name;
   };
+  return { nameOf, text: JSON.stringify([part, here, deeper]) };
 }
