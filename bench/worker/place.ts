@@ -67,7 +67,6 @@ export async function makePlace(clients: Pick<AwsClients, 's3' | 'dynamo' | 'kms
   const configuration: DeployedConfiguration = {
     plans: [plan],
     tagKey: 'backup',
-    sources: { buckets: [], keys: [] },
     restoreTargets: { buckets: [], roles: [] },
     restoreWorkers: 1,
   };

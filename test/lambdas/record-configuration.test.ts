@@ -6,7 +6,6 @@ import { makeDeployment, PLENTY } from './support/deployment.ts';
 const CONFIGURATION = {
   plans: [],
   tagKey: 'backup',
-  sources: { buckets: [], keys: [] },
   restoreTargets: { buckets: [], roles: [] },
   restoreWorkers: 7,
 };

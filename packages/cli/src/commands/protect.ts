@@ -67,7 +67,7 @@ export const protectCommand = defineCommand({
 function obstaclesOf(
   { arn, kind, plan }: Wanted,
   { isDecidedByTag, customerKeys }: SourceFacts,
-  { sources }: Pick<DeployedConfiguration, 'sources'>,
+  { sources = { buckets: [], keys: [] } }: Pick<DeployedConfiguration, 'sources'>,
 ): readonly string[] {
   const obstacles: string[] = [];
   const name = shortNameOf(arn);
