@@ -42,10 +42,7 @@ export function chooseTarget(
     );
   }
   if (target.directory !== undefined) return { kind: 'directory', directory: target.directory };
-  if (target.bucket !== undefined) {
-    checkBucketAllowed(target.bucket, rules, 'or name an allowed bucket');
-    return { kind: 'bucket', bucket: target.bucket, prefix: target.prefix ?? '' };
-  }
+  if (target.bucket !== undefined) return bucketOf(target, target.bucket, rules);
   if (root.resourceKind !== 's3-bucket') {
     throw new NotSupportedError(
       `${root.resource} is a ${root.resourceKind}, which cannot be written from here; restore it on its machine with ` +
@@ -63,23 +60,31 @@ function targetOfImage(
   { target, paths }: Pick<RestoreRequest, 'target' | 'paths'>,
   rules: MachineTargetRules,
 ): ChosenTarget {
-  const { volumes, instance, ami, directory } = target;
+  const { volumes, instance, ami, directory, bucket } = target;
   const { region, machineFile } = rules;
+  const isMade = volumes !== undefined || instance !== undefined || ami !== undefined;
+  if (paths !== undefined) {
+    if (isMade)
+      throw new InvalidInputError(
+        `point ${root.point} is an image: "paths" takes files out of it, into a bucket or a directory; leave it out for ` +
+          'volumes or a machine',
+      );
+    // Their blocks are read from the vault.
+    if (root.manifest === undefined) throw new NotSupportedError(noBlocks(root));
+    if (directory !== undefined) return { kind: 'directory', directory };
+    if (bucket !== undefined) return bucketOf(target, bucket, rules);
+  }
   // A disk image, which the caller's own process writes.
   if (directory !== undefined && root.manifest !== undefined) return { kind: 'directory', directory };
-  if (volumes === undefined && instance === undefined && ami === undefined) {
+  if (!isMade) {
     const machine =
       image.machine === undefined
         ? 'then attach them to an instance'
         : `or {"instance": {}}, which launches the machine again; its recorded configuration is in ${machineFile}`;
     throw new NotSupportedError(
-      `point ${root.point} is an image of ${root.resource}, which cannot be written to a bucket; use the target ` +
+      `point ${root.point} is an image of ${root.resource}, which cannot be written to a bucket as a whole: name files in it ` +
+        'with "paths" and a bucket, or use the target ' +
         `{"volumes": {"availabilityZone": "${image.snapshots[0]?.availabilityZone ?? 'us-east-1a'}"}}, ${machine}`,
-    );
-  }
-  if (paths !== undefined) {
-    throw new NotSupportedError(
-      `point ${root.point} is an image, out of which single files ("paths") cannot be taken; restore its volumes`,
     );
   }
   const ofSnapshots = { snapshots: image.snapshots, keys: {}, written: [], tagKey: rules.tagKey };
@@ -94,4 +99,20 @@ function targetOfImage(
   checkZone(volumes.availabilityZone, { region });
   checkVolumeWishes(image.snapshots, volumes);
   return { kind: 'volumes', ...volumes, ...ofSnapshots };
+}
+
+function bucketOf(
+  { prefix = '' }: RestoreRequest['target'],
+  bucket: string,
+  rules: TargetRules,
+): ChosenTarget {
+  checkBucketAllowed(bucket, rules, 'or name an allowed bucket');
+  return { kind: 'bucket', bucket, prefix };
+}
+
+function noBlocks({ point }: Root): string {
+  return (
+    `the blocks of point ${point} are in snapshots alone, out of which files are not taken; restore its volumes, or have ` +
+    'blocks copied into the vault: "images": {"blocks": "vault"} of its plan'
+  );
 }

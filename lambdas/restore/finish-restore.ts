@@ -85,7 +85,8 @@ async function complete(
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
   const { unkept = [], kept = 0 } = did;
   const missing = job.degraded?.unread.missing ?? 0;
-  const warned = carried + kept + unkept.length + missing > 0;
+  const doubts = job.notices?.length ?? 0;
+  const warned = carried + kept + unkept.length + missing + doubts > 0;
   const state = failed > 0 ? 'completed-with-failures' : warned ? 'completed-with-warnings' : 'completed';
   const report: RestoreReport = {
     restoreId,
@@ -93,6 +94,7 @@ async function complete(
     point: job.pointId,
     target: row?.target,
     degraded: job.degraded,
+    notices: job.notices,
     ...did,
   };
   if (row?.state !== 'running') return report;

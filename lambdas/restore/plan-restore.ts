@@ -1,4 +1,5 @@
 import { withoutUserData } from '@holdfast/aws';
+import { ImageSource, lookUpPaths, openPointImage } from '@holdfast/image-files';
 import { isDeepStrictEqual } from 'node:util';
 import {
   findJson,
@@ -9,6 +10,7 @@ import {
   findThaw,
   isDegraded,
   listVolumes,
+  planSomeEntries,
   planSomeRestore,
   planVolumeShards,
   PointReader,
@@ -205,8 +207,9 @@ async function plan(
     resourceArn: root.resource,
     rootVersionId: row.rootVersionId,
     target: 'target' in planned ? planned.target : target,
-    paths: request.paths,
+    paths: 'paths' in planned ? planned.paths : undefined,
     overwrite: request.overwrite,
+    notices: 'notices' in planned ? planned.notices : undefined,
     shardCount: shards.length,
     isDryRun: request.dryRun,
     degraded,
@@ -303,22 +306,28 @@ async function planFiles(
 ) {
   if (target.kind === 'bucket') await checkBucket(target.bucket);
   const pointId = reader.root.point;
-  const before = await findJson(work, restoreFiles.planning(restoreId), Planning);
-  const step = await planSomeRestore(
-    reader,
-    {
-      paths,
-      limits: defaultShardLimits,
-      ...placeOfWork(target, restoreWorkers),
-      shouldStop,
-    },
-    // A time may mean another point than before.
-    before?.pointId === pointId ? before.planning : undefined,
-  );
-  if (step.done) return step.plan;
+  const known = await findJson(work, restoreFiles.planning(restoreId), Planning);
+  // A time may mean another point than before.
+  const before = known?.pointId === pointId ? known.planning : undefined;
+  const options = { limits: defaultShardLimits, ...placeOfWork(target, restoreWorkers), shouldStop };
+  const ofImage =
+    reader.root.image === undefined || paths === undefined ? undefined : await openImageFiles(reader, paths);
+  const step =
+    ofImage === undefined
+      ? await planSomeRestore(reader, { ...options, paths }, before)
+      : await planSomeEntries(reader, (range) => ofImage.source.list(range), options, before);
+  if (step.done) return { ...step.plan, paths: ofImage?.paths ?? paths?.slice(), notices: ofImage?.notices };
   await putJson(work, restoreFiles.planning(restoreId), { pointId, planning: step.planning });
   log.info('planned a part of the restore', { restoreId, files: step.planning.total.files });
   return undefined;
+}
+
+/** The files of an image, by paths as every worker reads them, and reasons to doubt what is there. */
+async function openImageFiles(reader: PointReader, asked: readonly string[]) {
+  const notices: string[] = [];
+  const image = openPointImage(reader, { onNotice: (notice) => notices.push(notice) });
+  const paths = await lookUpPaths(image, asked);
+  return { source: new ImageSource(image, paths), paths: [...paths], notices };
 }
 
 /** @returns `undefined` when another call has to go on. */

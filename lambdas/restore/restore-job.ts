@@ -51,9 +51,11 @@ export const RestoreJob = z.object({
   resourceArn: z.string().transform((text) => text as ResourceArn),
   rootVersionId: z.string(),
   target: JobTarget,
-  /** Paths as a person wrote them. @default everything */
+  /** Paths as a person wrote them; within an image, those of directories end in `/`. @default everything */
   paths: z.array(z.string()).optional(),
   overwrite: OverwriteRule,
+  /** Reasons to doubt the file systems that files are taken out of. */
+  notices: z.array(z.string()).optional(),
   shardCount: z.int().nonnegative(),
   /** The machine is only asked for: nothing is made. */
   isDryRun: z.boolean().optional(),

@@ -4,13 +4,17 @@ import {
   putJson,
   addOutcomes,
   InvalidInputError,
+  type KeyRange,
   keysOfRestoreShard,
   nothingRestored,
   PointReader,
+  PointSource,
+  restoreEntries,
   type RestoreOutcome,
-  restoreRange,
+  type RestoreSource,
   selectKeys,
 } from '@holdfast/engine';
+import { ImageSource, openPointImage } from '@holdfast/image-files';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
 import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
@@ -64,9 +68,10 @@ export const restoreShardStep = defineKeptLoop(
     const outcomeWith = (did: RestoreOutcome) => addOutcomes(before?.outcome ?? nothingRestored, did);
     const progressOf = ({ next, begun, ...did }: RestoreOutcome) =>
       next && { next: Buffer.from(next).toString('base64'), begun, outcome: outcomeWith(did) };
-    const did = await restoreRange(reader, {
+    const { source, selection } = filesOf(reader, job);
+    const did = await restoreEntries(source, {
       range: keysOfRestoreShard({ from, to: shard.to }),
-      selection: selectKeys(job.paths),
+      selection,
       target: openTarget(target.bucket, target.prefix),
       overwrite: job.overwrite,
       begun: before?.begun,
@@ -93,3 +98,13 @@ export const restoreShardStep = defineKeptLoop(
     return { index, done: true } as const;
   },
 );
+
+function filesOf(
+  reader: PointReader,
+  { paths }: RestoreJob,
+): { readonly source: RestoreSource; readonly selection: readonly KeyRange[] } {
+  if (reader.root.image === undefined)
+    return { source: new PointSource(reader), selection: selectKeys(paths) };
+  // It has the files of the paths, and no others.
+  return { source: new ImageSource(openPointImage(reader), paths ?? []), selection: [{}] };
+}

@@ -188,8 +188,11 @@ export { diffPoints, listEntries, type ListedEntry, type PointDifference } from 
 export {
   cutByPages,
   keysOfRestoreShard,
+  pathRangeOf,
+  type PlannedItem,
   planRestore,
   type PlanRestoreOptions,
+  planSomeEntries,
   planSomeRestore,
   RestorePlanning,
   type RestorePlan,
@@ -198,6 +201,7 @@ export {
 export { checkBucketAllowed, checkZone, type TargetRules } from './restore/target-rules.ts';
 export { findThaw, longestThaw, quoteThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
 export { selectKeys } from './restore/selection.ts';
+export type { KeyRange } from './manifest/tuple-key.ts';
 export { splitDirectories, type SplitDirectories } from './restore/split-directories.ts';
 export type { RestoreQuote } from './restore/quote.ts';
 export type { FetchPolicy } from './restore/chunk-fetcher.ts';
@@ -213,7 +217,9 @@ export {
   type RestoreOutcome,
   type RestoreRangeOptions,
 } from './restore/restore-range.ts';
+export { PointSource } from './restore/point-source.ts';
 export type * from './restore/restore-source.ts';
+export type { SampleOptions } from './restore/sample-entries.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyImages, type SnapshotStates } from './verify/verify-images.ts';
 export { type PointToVerify, type PointVerification, verifyPoints } from './verify/verify-points.ts';

@@ -6,3 +6,5 @@ export { findInImages, type FoundImagePath, type FoundImageVersion } from './fin
 export { openPointImage } from './open-point-image.ts';
 export { readInStretches } from './read-in-stretches.ts';
 export type { PointImage, PointImageOptions } from './point-image.ts';
+export { ImageSource } from './restore/image-source.ts';
+export { lookUpPaths } from './restore/select-paths.ts';

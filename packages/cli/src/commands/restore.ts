@@ -1,4 +1,4 @@
-import { type PointRow, restorePoint } from '@holdfast/engine';
+import { type PointRow, restoreEntries, restorePoint } from '@holdfast/engine';
 import type { RestoreDestination, RestoreInput } from '@holdfast/engine/model';
 import { DirectoryTarget, restoreDirectory } from '@holdfast/node';
 import { checkReadable, thawDaysOption, thawSpeedOption } from '../names/archived-point.ts';
@@ -7,8 +7,10 @@ import type { Connection } from '../deployment/connection.ts';
 import { type DegradedFields, warnDegraded } from '../names/degraded-point.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { openImageFiles } from '../image-files/open-image-files.ts';
 import { getNewestWith } from '../names/newest-with.ts';
-import { openPoint } from '../names/open-point.ts';
+import { isImage, openPoint } from '../names/open-point.ts';
+import { parsePointPath } from '../names/point-path.ts';
 import { printDryRun, printQuote } from '../restore/preview-restore.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { recordRestore, startRestore, waitForRestore } from '../restore/restore-machine.ts';
@@ -95,7 +97,9 @@ export const restoreCommand = defineCommand({
       .option('--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing')
       .option('--dry-run', 'list what would be written, and restore nothing')
       .option('--wait', 'wait for the end and show the report; --to-directory and --to-file always do'),
-  async run(context, values, name) {
+  async run(context, values, word) {
+    const { name, path } = parsePointPath(word);
+    const asked = path === undefined ? values.path : [path, ...(values.path ?? [])];
     const { overwrite, time, workers } = values;
     const destination = findDestination(values);
     const { thawSpeed: speed, thawDays: days } = values;
@@ -116,9 +120,9 @@ export const restoreCommand = defineCommand({
     const now = context.clock.now();
     const point =
       values.newestWith === true
-        ? await getNewestWith(connection, name, values.path, { now, time, signal: context.signal })
+        ? await getNewestWith(connection, name, asked, { now, time, signal: context.signal })
         : await resolvePointOrResource(connection.services.catalog, name, now, time);
-    const request: Request = { point, paths: values.path, overwrite, thaw, workers };
+    const request: Request = { point, paths: asked, overwrite, thaw, workers };
     if (destination !== undefined) {
       checkDestination(point, destination, { paths: request.paths, toFile: values.toFile });
       const buckets = await connection.deployment.findRestoreBuckets();
@@ -130,11 +134,13 @@ export const restoreCommand = defineCommand({
     if (values.quote === true || values.dryRun === true) {
       const reader = await openPoint(connection, point);
       const { store } = connection.services;
+      const { paths } = request;
       const preview = {
         reader,
         point,
         degraded,
-        paths: request.paths,
+        paths,
+        image: isImage(point) && paths ? await openImageFiles(reader, paths, context) : undefined,
         file: fileWish(values),
         signal: context.signal,
       };
@@ -233,16 +239,18 @@ async function restoreHere(
     await printOutcome(outcome, { pointId, directory, ...degraded }, out);
     return exitCodeOfOutcome(outcome);
   }
+  // Named wrongly, they should not be on the log.
+  const files =
+    isImage(point) && paths !== undefined
+      ? await openImageFiles(await openPoint(connection, point), paths, context)
+      : undefined;
   const execution = await recordRestore({ point, directory, paths, thaw }, connection, context);
-  const reader = await openPoint(connection, point);
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });
-  const outcome = await restorePoint(reader, {
-    target,
-    paths,
-    overwrite,
-    onProgress: progress.report,
-    signal,
-  });
+  const options = { target, overwrite, onProgress: progress.report, signal };
+  const outcome =
+    files === undefined
+      ? await restorePoint(await openPoint(connection, point), { ...options, paths })
+      : await restoreEntries(files, { ...options, range: {} });
   await printOutcome(outcome, { pointId: point.pointId, directory, execution, ...degraded }, out);
   return exitCodeOfOutcome(outcome);
 }

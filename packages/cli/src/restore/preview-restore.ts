@@ -7,9 +7,11 @@ import {
   measureVolume,
   type ObjectStore,
   planRestore,
+  planSomeEntries,
   type PointReader,
   type PointRow,
   type RestoreQuote,
+  type SourceEntry,
 } from '@holdfast/engine';
 import {
   type OverwriteRule,
@@ -18,6 +20,7 @@ import {
   type ThawOptions,
   ThawRequest,
 } from '@holdfast/engine/model';
+import type { ImageSource } from '@holdfast/image-files';
 import { dollarsText, pricesText, printThawQuote } from '../names/archived-point.ts';
 import type { DegradedFields } from '../names/degraded-point.ts';
 import type { Output } from '../terminal/output.ts';
@@ -33,6 +36,8 @@ export interface RestorePreview {
   /** Unread entries, for programs; people have been told. */
   readonly degraded: DegradedFields;
   readonly paths: readonly string[] | undefined;
+  /** Files of an image, if the paths lead into one. */
+  readonly image: ImageSource | undefined;
   readonly destination: RestoreDestination | undefined;
   /** The file that a volume of an image is restored to. */
   readonly file: { readonly path: string; readonly volume: string | undefined } | undefined;
@@ -48,7 +53,7 @@ export async function printQuote(
   const wanted = ThawRequest.parse(preview.thaw);
   const { image } = reader.root;
   if (preview.file !== undefined) return printFileQuote(preview, preview.file, out);
-  if (image !== undefined) {
+  if (image !== undefined && preview.image === undefined) {
     const volumes = image.snapshots.length;
     const bytes = image.snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
     let blocks = 0;
@@ -87,18 +92,24 @@ export async function printDryRun(
   const { reader, point, destination, paths, signal } = preview;
   const { image } = reader.root;
   if (preview.file !== undefined) return printFileQuote(preview, preview.file, out);
-  if (image !== undefined || destination.volumes !== undefined)
+  if (preview.image === undefined && (image !== undefined || destination.volumes !== undefined))
     return printVolumes(destination.volumes, image?.snapshots ?? [], out);
   const { files, bytes } = await quoteOf(preview);
-  for (const path of withoutRepetition(paths)) {
-    for await (const listed of listEntries(reader, path, true, signal)) {
-      if ('directory' in listed) continue;
-      const { path: pathBytes, kind, size } = listed.file.entry;
-      const place = placeText(point, destination, pathText(pathBytes));
-      if (out.json) await out.record({ ...pathFields(pathBytes), kind, size, to: place });
-      else await out.line(`${bytesText(size).padStart(10)}  ${place}`);
-    }
-  }
+  const print = async ({
+    path,
+    kind,
+    size,
+  }: Pick<SourceEntry, 'path' | 'size'> & { readonly kind: string }): Promise<void> => {
+    const place = placeText(point, destination, pathText(path));
+    if (out.json) await out.record({ ...pathFields(path), kind, size, to: place });
+    else await out.line(`${bytesText(size).padStart(10)}  ${place}`);
+  };
+  if (preview.image !== undefined)
+    for await (const { begins } of preview.image.list({}, signal)) await print(begins);
+  else
+    for (const path of withoutRepetition(paths))
+      for await (const listed of listEntries(reader, path, true, signal))
+        if (!('directory' in listed)) await print(listed.file.entry);
   if (!out.json) {
     await out.line(
       `would write ${countText(files, 'file')}, ${bytesText(bytes)}; what is there already: overwrite ${overwrite}`,
@@ -149,14 +160,12 @@ async function printVolumes(
 
 /** @throws {@link UnknownNameError} a path selects nothing. */
 async function quoteOf(preview: RestorePreview): Promise<RestoreQuote> {
-  const { reader, paths, signal } = preview;
-  const { quote } = await planRestore(reader, {
-    paths,
-    limits: defaultShardLimits,
-    ...workersOf(preview),
-    signal,
-  });
-  return quote;
+  const { reader, paths, image, signal } = preview;
+  const options = { limits: defaultShardLimits, ...workersOf(preview) };
+  if (image === undefined) return (await planRestore(reader, { ...options, paths, signal })).quote;
+  const step = await planSomeEntries(reader, (range) => image.list(range, signal), options);
+  if (!step.done) throw new TypeError('a plan that is never stopped is whole');
+  return step.plan.quote;
 }
 
 function workersOf({ destination }: RestorePreview): { readonly workers: number; readonly isLocal: boolean } {

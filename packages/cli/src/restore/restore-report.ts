@@ -75,6 +75,7 @@ export async function printReport(
   if (carried > 0)
     await out.line(`older     ${countText(carried, 'file')} with the content of an earlier point`);
   if (report.degraded !== undefined) await out.line(`degraded  ${report.degraded.meaning}`);
+  for (const notice of report.notices ?? []) await out.line(`doubtful  ${notice}`);
   for (const lacking of unkept) await out.line(unkeptText(lacking));
   if (failed > failedFiles.length && details !== undefined) {
     await out.line(

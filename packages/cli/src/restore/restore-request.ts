@@ -111,7 +111,8 @@ export const throughputOption = numberOption(
 );
 
 /**
- * Checks that a point can go to a destination: files into buckets and directories, images into volumes and files.
+ * Checks that a point can go to a destination: files, also those in an image, into buckets and directories; images into
+ * volumes and files.
  * @throws {@link InvalidInputError} it cannot.
  */
 export function checkDestination(
@@ -120,15 +121,23 @@ export function checkDestination(
   { paths, toFile }: { readonly paths: readonly string[] | undefined; readonly toFile: string | undefined },
 ): void {
   const { pointId, resourceArn, resourceKind } = point;
-  if (isImage(point) !== (isMadeOfImage(destination) || toFile !== undefined)) {
+  const isMade = isMadeOfImage(destination) || toFile !== undefined;
+  if (!isImage(point) && isMade) {
     throw new InvalidInputError(
-      isImage(point)
-        ? `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>, its machine with --instance, or a volume of it with --to-file <file>`
-        : `point ${pointId} holds files of ${resourceArn}; restore it with --to-bucket, --to-original or --to-directory`,
+      `point ${pointId} holds files of ${resourceArn}; restore it with --to-bucket, --to-original or --to-directory`,
     );
   }
-  if (isImage(point) && paths !== undefined) {
-    throw new InvalidInputError(`point ${pointId} is an image, which has no paths; leave --path out`);
+  if (isImage(point) && isMade && paths !== undefined) {
+    throw new InvalidInputError(
+      `point ${pointId} is an image: --path takes files out of it, with --to-directory or --to-bucket; leave it out for ` +
+        'volumes, a machine or a disk image',
+    );
+  }
+  if (isImage(point) && !isMade && (paths === undefined || destination.original === true)) {
+    throw new InvalidInputError(
+      `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>, its machine with --instance, ` +
+        'a volume of it with --to-file <file>, or files in it with --path /etc/ and --to-directory or --to-bucket',
+    );
   }
   if (destination.original === true && resourceKind === 'directory') {
     throw new InvalidInputError(

@@ -4,6 +4,7 @@ import { UnknownNameError } from '../errors.ts';
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import { storedShareOf } from '../packs/chunk-location.ts';
 import type { ShardLimits } from '../protect/shards.ts';
+import type { PathRange, SourceEntry } from '../ports/file-source.ts';
 import { pathAfter } from '../protect/shards.ts';
 import { pointItems } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
@@ -92,18 +93,67 @@ export async function planSomeRestore(
     return finish({ files, bytes: logicalBytes, storedBytes: logicalBytes });
   }
   if (before === undefined) await checkPaths(reader, paths ?? [], signal);
-  const ranges = selectKeys(paths);
+  const list = (range: KeyRange) => plannedItems(reader, range, signal);
+  const next = await fillShards(planning, selectKeys(paths), list, { limits, shouldStop });
+  return next === undefined ? finish(total) : { done: false, planning: next };
+}
+
+/** What a plan counts: the beginning of an entry, or more of what reading it takes. */
+export interface PlannedItem {
+  readonly begins?: Pick<SourceEntry, 'path' | 'size'>;
+  readonly storedBytes: number;
+}
+
+/**
+ * Plans a restore of entries that are not in the manifest of a point, such as files in its volumes, as
+ * {@link planSomeRestore} does.
+ */
+export async function planSomeEntries(
+  reader: PointReader,
+  list: (range: KeyRange) => AsyncIterable<PlannedItem>,
+  options: Omit<PlanRestoreOptions, 'paths' | 'exactEntries' | 'signal'> & {
+    readonly shouldStop?: () => boolean;
+  },
+  before?: RestorePlanning,
+): Promise<RestorePlanStep> {
+  const { limits, shouldStop = () => false } = options;
+  const planning = before === undefined ? nothingPlanned() : structuredClone(before);
+  const next = await fillShards(planning, [{}], list, { limits, shouldStop });
+  if (next !== undefined) return { done: false, planning: next };
+  const quote = quoteRestore({ ...planning.total, ...readingOf(reader, options) });
+  return { done: true, plan: { shards: planning.shards, quote } };
+}
+
+async function* plannedItems(
+  reader: PointReader,
+  range: KeyRange,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<PlannedItem> {
+  for await (const { tag, reference } of pointItems(reader, range, signal)) {
+    const storedBytes = reference === undefined ? 0 : storedShareOf(reference);
+    yield 'begins' in tag ? { begins: tag.begins.entry, storedBytes } : { storedBytes };
+  }
+}
+
+/** @returns the state from which another call has to go on, when the time was up. */
+async function fillShards(
+  planning: RestorePlanning,
+  ranges: readonly KeyRange[],
+  list: (range: KeyRange) => AsyncIterable<PlannedItem>,
+  { limits, shouldStop }: { readonly limits: ShardLimits; readonly shouldStop: () => boolean },
+): Promise<RestorePlanning | undefined> {
+  const { shards, total } = planning;
   let files = 0;
   for (let selected = ranges[planning.range]; selected !== undefined; selected = ranges[planning.range]) {
     const { next } = planning;
     const left = next === undefined ? selected : { ...selected, from: fromBase64(next) };
     if (next === undefined) planning.from = selected.from && toBase64(selected.from);
-    for await (const { tag, reference } of pointItems(reader, left, signal)) {
-      if ('begins' in tag) {
-        const { path, size } = tag.begins.entry;
+    for await (const { begins, storedBytes } of list(left)) {
+      if (begins !== undefined) {
+        const { path, size } = begins;
         const key = toBase64(entryKey(path));
         // One a call at least, however little time it has: else no number of calls gets through.
-        if (files > 0 && shouldStop()) return { done: false, planning: { ...planning, next: key } };
+        if (files > 0 && shouldStop()) return { ...planning, next: key };
         const { part } = planning;
         if (part.files > 0 && (part.files >= limits.files || part.bytes + size > limits.bytes)) {
           shards.push({ index: shards.length, from: planning.from, to: key });
@@ -118,7 +168,7 @@ export async function planSomeRestore(
         total.bytes += size;
         total.largestFileBytes = Math.max(total.largestFileBytes, size);
       }
-      total.storedBytes += reference === undefined ? 0 : storedShareOf(reference);
+      total.storedBytes += storedBytes;
     }
     if (planning.rangeFiles > 0)
       shards.push({
@@ -129,7 +179,7 @@ export async function planSomeRestore(
     Object.assign(planning, { range: planning.range + 1, next: undefined, rangeFiles: 0 });
     planning.part = { files: 0, bytes: 0 };
   }
-  return finish(total);
+  return undefined;
 }
 
 function nothingPlanned(): RestorePlanning {
@@ -146,7 +196,7 @@ function nothingPlanned(): RestorePlanning {
 /** Facts of a quote besides amounts. A container lies in a class of its own, packs in the standard one. */
 function readingOf(
   { root }: PointReader,
-  { workers, isLocal }: PlanRestoreOptions,
+  { workers, isLocal }: Pick<PlanRestoreOptions, 'workers' | 'isLocal'>,
 ): Pick<RestoreWork, 'workers' | 'isLocal' | 'storageClass'> {
   return { workers, isLocal, storageClass: root.container?.storageClass };
 }
@@ -188,6 +238,15 @@ async function cutSome(
   }
   shards.push({ index: shards.length, from: planning.from });
   return true;
+}
+
+/** The paths that a range of keys of entries stands for. */
+export function pathRangeOf({ from, to }: KeyRange): PathRange {
+  return { from: from && pathOfKey(from), to: to && pathOfKey(to) };
+}
+
+function pathOfKey(key: Uint8Array): Uint8Array {
+  return decodeFileKey(key, 'the range').path;
 }
 
 export function keysOfRestoreShard(shard: Pick<RestoreShard, 'from' | 'to'>): KeyRange {

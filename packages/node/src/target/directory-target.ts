@@ -38,6 +38,7 @@ import { differences, FactSetter, haveSameFacts } from './apply-facts.ts';
 import { findDirectoryIdentity, isWithin } from '../source/directory-identity.ts';
 import { errnoOf } from '../errno.ts';
 import { toDirectoryError } from './directory-target-errors.ts';
+import { ExactFacts } from './exact-facts.ts';
 import { ExistingFile } from './existing-file.ts';
 import { factsOf } from '../file-facts.ts';
 import { isUnsupported, systemCalls } from '../file-system-calls.ts';
@@ -66,6 +67,8 @@ export interface DirectoryTargetOptions {
   readonly process?: ProcessMark;
   /** @default the operating system's */
   readonly calls?: FileSystemCalls;
+  /** @default those of the system's Python */
+  readonly exact?: ExactFacts;
 }
 
 /** Outcomes of directories that several workers write into, by their paths in latin1 without a `/` at their end. */
@@ -109,6 +112,7 @@ export class DirectoryTarget implements RestoreTarget {
   readonly #root: RawPath;
   readonly #calls: FileSystemCalls;
   readonly #facts: FactSetter;
+  readonly #exact: ExactFacts;
   readonly #staging: StagingNames;
   readonly #shared: SharedDirectories;
   readonly #directories: TargetDirectories;
@@ -142,6 +146,7 @@ export class DirectoryTarget implements RestoreTarget {
     }
     this.#calls = calls;
     this.#facts = new FactSetter(options.restoreOwners ?? process.geteuid?.() === 0, calls);
+    this.#exact = options.exact ?? new ExactFacts();
     this.#staging = new StagingNames(mark, random);
     this.#shared = options.shared ?? new Map();
     const forbidden = vault === undefined ? undefined : findDirectoryIdentity(vault);
@@ -201,7 +206,7 @@ export class DirectoryTarget implements RestoreTarget {
       if (entry.kind === 'directory') return this.#writeDirectory(placed, rule);
       if (!placed.endsInSlash) {
         return entry.kind === 'symlink'
-          ? this.#writeLink(placed, rule)
+          ? await this.#writeLink(placed, rule)
           : await this.#writeFile(placed, content, rule, signal);
       }
       // A bucket's folder marker.
@@ -288,7 +293,7 @@ export class DirectoryTarget implements RestoreTarget {
       try {
         const placed = this.#pending.get(path);
         if (placed === undefined) this.#directories.close(path);
-        else this.#finishDirectory(placed);
+        else await this.#finishDirectory(placed);
       } catch (error) {
         const failure = toDirectoryError(error, this.#root, path);
         const entry = this.#pending.get(path)?.entry;
@@ -298,13 +303,14 @@ export class DirectoryTarget implements RestoreTarget {
     }
     this.#directories.forgetOpened();
     this.#pending.clear();
+    await this.#exact.close();
     if (failures[0] !== undefined) throw failures[0];
     const unkept = this.#unkept.list();
     this.#unkept = new UnkeptFacts();
-    return Promise.resolve(unkept);
+    return unkept;
   }
 
-  #finishDirectory({ fullPath, path, entry }: Placed): void {
+  async #finishDirectory({ fullPath, path, entry }: Placed): Promise<void> {
     const fd = this.#directories.inside(path, () =>
       openSync(fullPath, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW),
     );
@@ -313,6 +319,7 @@ export class DirectoryTarget implements RestoreTarget {
     } finally {
       closeSync(fd);
     }
+    if (this.#exact.areWanted(entry)) this.#unkept.add(entry.path, await this.#exact.apply(fullPath, entry));
   }
 
   #writeDirectory(placed: Placed, rule: OverwriteRule): WriteOutcome {
@@ -339,7 +346,7 @@ export class DirectoryTarget implements RestoreTarget {
     return existing?.isDirectory() === true && this.#facts.areSetOn(existing, entry) ? 'same' : 'written';
   }
 
-  #writeLink(placed: Placed, rule: OverwriteRule): WriteOutcome {
+  async #writeLink(placed: Placed, rule: OverwriteRule): Promise<WriteOutcome> {
     const { entry, fullPath, parent } = placed;
     const target = findLinkTarget(entry);
     if (target === undefined)
@@ -348,13 +355,14 @@ export class DirectoryTarget implements RestoreTarget {
     const existing = this.#findReplaceable(placed, rule);
     if (rule !== 'always' && existing?.isSymbolicLink() === true) {
       const same = equalBytes(readlinkSync(fullPath, { encoding: 'buffer' }), target);
-      if (same && this.#facts.areSetOn(existing, entry)) return 'same';
+      if (same && (await this.#areSetOn(fullPath, existing, entry))) return 'same';
     }
     if (rule === 'never' && existing !== undefined) return 'kept';
     const staged = this.#stagingPath(placed.parent);
     this.#makeLink(placed, Buffer.from(target), staged);
     try {
       this.#facts.applyToLink(staged, entry);
+      this.#unkept.add(entry.path, await this.#exact.apply(staged, entry));
       if (rule === 'never' && this.#findStats(fullPath) !== undefined) return 'kept';
       renameSync(staged, fullPath);
     } finally {
@@ -388,7 +396,8 @@ export class DirectoryTarget implements RestoreTarget {
     // A directory that this restore has made is nearly empty; publishing finds what is there.
     const isNew = this.#directories.hasMade(placed.parent);
     const fresh = rule === 'never' && isNew;
-    if (isNew && !(Symbol.asyncIterator in content)) {
+    // All of its facts have to be there without a pause.
+    if (isNew && !(Symbol.asyncIterator in content) && !this.#exact.areWanted(entry)) {
       const outcome = this.#writeInPlace(placed, content);
       if (outcome === 'written') return outcome;
       if (outcome === 'taken' && fresh) return 'kept';
@@ -418,26 +427,33 @@ export class DirectoryTarget implements RestoreTarget {
         stage().append(piece);
       }
       const equal = old?.isWhollyEqual() === true;
-      if (equal && existing !== undefined && this.#facts.areSetOn(existing, entry)) return 'same';
+      const hasAll = equal && existing !== undefined && (await this.#areSetOn(fullPath, existing, entry));
+      if (hasAll) return 'same';
       const isCut = !equal && old?.lacksOnly === true;
       if (rule === 'never' && existing !== undefined && !isCut) {
         // An empty file shows the facts that this file system can hold.
-        const holds = equal && haveSameFacts(stage().setFacts(this.#facts, entry).stats, existing);
-        return holds ? 'same' : 'kept';
+        if (!equal || !(await this.#exact.areSetOn(fullPath, entry))) return 'kept';
+        return haveSameFacts(stage().setFacts(this.#facts, entry).stats, existing) ? 'same' : 'kept';
       }
       // Copied, not changed in place: the file may have another name outside the target.
       if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
       const { stats, unkept } = stage().setFacts(this.#facts, entry);
+      const inexact = await this.#exact.apply(stage().path, entry);
       // The existing file may have all facts that this file system can hold.
-      const same = equal && existing !== undefined && haveSameFacts(stats, existing);
+      const same =
+        equal && existing !== undefined && !this.#exact.areWanted(entry) && haveSameFacts(stats, existing);
       const replaces = rule !== 'never' || isUnfinished || isCut;
       if (!same && stage().publish(fullPath, replaces, this.#calls) === 'taken') return 'kept';
-      this.#noteUnkept(entry, unkept);
+      this.#noteUnkept(entry, [...new Set([...unkept, ...inexact])]);
       return same ? 'same' : 'written';
     } finally {
       staged?.close();
       old?.close();
     }
+  }
+
+  async #areSetOn(fullPath: Buffer, stats: BigIntStats, entry: SourceEntry): Promise<boolean> {
+    return this.#facts.areSetOn(stats, entry) && this.#exact.areSetOn(fullPath, entry);
   }
 
   /**

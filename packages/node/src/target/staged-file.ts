@@ -101,6 +101,10 @@ export class StagedFile {
     return file;
   }
 
+  get path(): Buffer {
+    return this.#path;
+  }
+
   /** Appends bytes, which the caller may reuse when this returns. */
   append(bytes: Uint8Array): void {
     this.#hole = bytes.length >= holeBytesLeast && isZero(bytes);

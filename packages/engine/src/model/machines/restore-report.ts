@@ -139,6 +139,8 @@ export const RestoreReport = z.object({
   target: z.string().optional(),
   /** Only for a point that could not read everything. */
   degraded: DegradedPoint.optional(),
+  /** Reasons to doubt the file systems of an image that files were taken out of. */
+  notices: z.array(z.string()).optional(),
   /** Each shard's own account, with all files that failed. */
   details: z.object({ bucket: z.string(), prefix: z.string() }).optional(),
   volumes: z.array(RestoredVolume).optional(),

@@ -216,7 +216,8 @@ export const RestoreRequest = z
       .max(1000)
       .optional()
       .describe(
-        'Only these files; a path that ends in "/" stands for everything below it. Left out: everything.',
+        'Only these files; a path that ends in "/" stands for everything below it. Left out: everything. Of an image: ' +
+          'files and directories in its volumes, such as "/etc/" or "/dev/xvdf1/var/log/messages", into a bucket or directory.',
       ),
     target: RestoreDestination,
     overwrite: OverwriteRule.default('never').describe('What to do with files that the target has already.'),
@@ -249,6 +250,11 @@ export const RestoreRequest = z
         point: '20260301T020000Z-0123456789abcdef',
         target: { instance: { subnet: 'subnet-0123456789abcdef0', privateAddress: 'new' } },
         dryRun: true,
+      },
+      {
+        point: '20260301T020000Z-0123456789abcdef',
+        paths: ['/etc/', '/dev/xvdf1/var/log/messages'],
+        target: { bucket: 'my-restores', prefix: 'monday/' },
       },
       {
         point: '20260301T020000Z-0123456789abcdef',

@@ -1,0 +1,16 @@
+import type { PointReader } from '@holdfast/engine';
+import { ImageSource, lookUpPaths, openPointImage } from '@holdfast/image-files';
+import type { CommandContext } from '../terminal/command.ts';
+
+/**
+ * Opens files of an image for a restore. Reasons to doubt their file systems go to stderr.
+ * @throws UnknownNameError there is nothing at a path.
+ */
+export async function openImageFiles(
+  reader: PointReader,
+  paths: readonly string[],
+  { warn, signal }: Pick<CommandContext, 'warn' | 'signal'>,
+): Promise<ImageSource> {
+  const image = openPointImage(reader, { signal, onNotice: warn });
+  return new ImageSource(image, await lookUpPaths(image, paths));
+}

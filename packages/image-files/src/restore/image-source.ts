@@ -1,0 +1,190 @@
+import type { FileNode, NodeKind } from '@holdfast/disk';
+import {
+  type BackupError,
+  type KeyRange,
+  mapConcurrent,
+  pathRangeOf,
+  type PlannedItem,
+  type RestoredFile,
+  type RestoredFiles,
+  type LeftOutFile,
+  type RestoreSource,
+  type SampleOptions,
+  type SourceEntry,
+} from '@holdfast/engine';
+import type { PointImage } from '../point-image.ts';
+import { readInStretches } from '../read-in-stretches.ts';
+import { bytesOfLatin, latinOf } from './latin-text.ts';
+import { entryOfNode } from './node-entry.ts';
+import { getNode, type SelectedPath, selectPaths } from './select-paths.ts';
+import { asEntryError, type LatinRange, type OrderedStep, walkInPathOrder } from './walk-in-path-order.ts';
+
+/** Files up to this size are read ahead, several at once. Bytes. */
+const wholeBytes = 4 * 2 ** 20;
+const filesAtOnce = 8;
+
+/**
+ * Files of an image by paths in it, as a restore takes them: directories (with a `/` at the end) with all below them on
+ * their file system. Only the blocks that are needed are read.
+ * Memory: the cache of the image, {@link filesAtOnce} small files, the stretches of a large one.
+ */
+export class ImageSource implements RestoreSource {
+  readonly #image: PointImage;
+  readonly #paths: readonly SelectedPath[];
+
+  /** @throws InvalidInputError a path has an empty, `.` or `..` part. */
+  constructor(image: PointImage, paths: readonly string[]) {
+    this.#image = image;
+    this.#paths = selectPaths(paths);
+  }
+
+  async open(range: KeyRange, signal?: AbortSignal): Promise<RestoredFiles> {
+    return Promise.resolve(new ImageFiles((latin) => this.#walk(latin, signal), latinRangeOf(range), signal));
+  }
+
+  /** Names of a file system are never in each other's way: one that is there twice is not restored. */
+  async find(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  /** Takes entries from the top of the selected trees. */
+  async sample(
+    _selection: readonly KeyRange[],
+    { most }: SampleOptions,
+    signal?: AbortSignal,
+  ): Promise<readonly SourceEntry[]> {
+    const found: SourceEntry[] = [];
+    const each = Math.ceil(most / this.#paths.length);
+    for (const selected of this.#paths.slice(0, most)) {
+      let left = each;
+      for await (const { path, node } of this.#walkPath(selected, {}, signal)) {
+        const entry = node && (await entryOfNode(bytesOfLatin(path), node, signal));
+        if (entry !== undefined) found.push(entry);
+        left -= 1;
+        if (left === 0) break;
+      }
+    }
+    return found;
+  }
+
+  /** What a range has, as a plan counts it. What cannot be read counts, so that a worker comes upon it. */
+  async *list(range: KeyRange, signal?: AbortSignal): AsyncGenerator<ListedFile> {
+    for await (const { path, node } of this.#walk(latinRangeOf(range), signal)) {
+      const size = node?.kind === 'file' ? node.bytes : 0;
+      const kind = node?.kind ?? 'unreadable';
+      yield { begins: { path: bytesOfLatin(path), size, kind }, storedBytes: size };
+    }
+  }
+
+  async *#walk(range: LatinRange, signal: AbortSignal | undefined): AsyncGenerator<OrderedStep> {
+    for (const selected of this.#paths) yield* this.#walkPath(selected, range, signal);
+  }
+
+  async *#walkPath(
+    { asked, entryPath }: SelectedPath,
+    range: LatinRange,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<OrderedStep> {
+    const { from = '', to } = range;
+    const isTree = entryPath === '' || entryPath.endsWith('/');
+    if (to !== undefined && entryPath >= to) return;
+    if (entryPath < from && !(isTree && from.startsWith(entryPath))) return;
+    const { fileSystem, node } = await getNode(this.#image, asked);
+    if (isTree) yield* walkInPathOrder({ fileSystem, root: node, prefix: entryPath }, range, signal);
+    else yield { path: entryPath, node };
+  }
+}
+
+interface ListedFile extends PlannedItem {
+  readonly begins: Pick<SourceEntry, 'path' | 'size'> & { readonly kind: NodeKind | 'unreadable' };
+}
+
+/** A file that was loaded ahead: `pieces` of a small one, or why it has none. */
+interface Loaded {
+  readonly file: RestoredFile | LeftOutFile;
+  readonly node?: FileNode;
+  readonly pieces?: readonly Uint8Array[] | BackupError;
+}
+
+class ImageFiles implements RestoredFiles {
+  readonly #walk: (range: LatinRange) => AsyncIterable<OrderedStep>;
+  readonly #range: LatinRange;
+  readonly #signal: AbortSignal | undefined;
+  #loaded: AsyncGenerator<Loaded> | undefined;
+  #open: (Loaded & { readonly from: number }) | undefined;
+
+  constructor(
+    walk: (range: LatinRange) => AsyncIterable<OrderedStep>,
+    range: LatinRange,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#walk = walk;
+    this.#range = range;
+    this.#signal = signal;
+  }
+
+  async next(): Promise<RestoredFile | LeftOutFile | undefined> {
+    this.#loaded ??= mapConcurrent(this.#walk(this.#range), filesAtOnce, async (step) => this.#load(step));
+    const next = await this.#loaded.next();
+    this.#open = next.done === true ? undefined : { ...next.value, from: 0 };
+    return this.#open?.file;
+  }
+
+  async open(_path: Uint8Array, from: number): Promise<RestoredFile> {
+    const file = await this.next();
+    if (file === undefined || !('entry' in file) || this.#open === undefined)
+      throw new TypeError('the file that a restore goes on with is not there any more');
+    this.#open = { ...this.#open, from };
+    return file;
+  }
+
+  async *content(): AsyncGenerator<Uint8Array> {
+    const { node, pieces, file, from = 0 } = this.#open ?? {};
+    if (node === undefined || file === undefined || !('entry' in file) || file.entry.kind !== 'file') return;
+    if (pieces !== undefined && !(Symbol.iterator in pieces)) throw pieces;
+    if (pieces !== undefined && from === 0) yield* pieces;
+    else yield* this.#stream(file.entry, node, from);
+  }
+
+  async close(): Promise<void> {
+    await this.#loaded?.return(undefined);
+  }
+
+  async #load({ path, node, error }: OrderedStep): Promise<Loaded> {
+    const bytes = bytesOfLatin(path);
+    if (error !== undefined) return { file: { path: bytes, why: error } };
+    try {
+      const entry = await entryOfNode(bytes, node, this.#signal);
+      if (entry === undefined) return { file: { path: bytes, why: 'special-files' } };
+      const file = {
+        entry,
+        ...(entry.kind === 'file' && node.names > 1 && { unkept: ['hard-links'] as const }),
+      };
+      if (entry.kind !== 'file' || entry.size > wholeBytes) return { file, node };
+      return { file, node, pieces: await this.#readWhole(path, node) };
+    } catch (failure) {
+      return { file: { path: bytes, why: asEntryError(path, failure) } };
+    }
+  }
+
+  async #readWhole(path: string, node: FileNode): Promise<Loaded['pieces']> {
+    try {
+      return await Array.fromAsync(node.read({}, this.#signal));
+    } catch (failure) {
+      return asEntryError(path, failure);
+    }
+  }
+
+  async *#stream({ path, size }: SourceEntry, node: FileNode, from: number): AsyncGenerator<Uint8Array> {
+    try {
+      yield* readInStretches(node, { from, to: size }, this.#signal);
+    } catch (failure) {
+      throw asEntryError(latinOf(path), failure);
+    }
+  }
+}
+
+function latinRangeOf(range: KeyRange): LatinRange {
+  const { from, to } = pathRangeOf(range);
+  return { from: from && latinOf(from), to: to && latinOf(to) };
+}

@@ -1,0 +1,147 @@
+import { DiskError, type FileNode, type FileSystem } from '@holdfast/disk';
+import { BackupError, concernsOne, SourceEntryError } from '@holdfast/engine';
+import { bytesOfLatin, latinOf } from './latin-text.ts';
+
+/** A half-open range of paths, a character a byte: from inclusive, to exclusive; absent = unbounded. */
+export interface LatinRange {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/** A directory of a file system, and what paths below it begin with: nothing, or a text that ends in `/`. */
+export interface Tree {
+  readonly fileSystem: FileSystem;
+  readonly root: FileNode;
+  readonly prefix: string;
+}
+
+/** A node by its path, a character a byte; a directory's ends in `/`. Or why there is none, or not all below it. */
+export type OrderedStep = { readonly path: string } & (
+  | { readonly node: FileNode; readonly error?: undefined }
+  | { readonly node?: undefined; readonly error: BackupError }
+);
+
+interface Name {
+  /** Below the directory; with a `/` at the end if it says that it is one. */
+  readonly text: string;
+  readonly id: number;
+  readonly error?: BackupError;
+}
+
+interface Frame {
+  readonly prefix: string;
+  readonly names: readonly Name[];
+  next: number;
+}
+
+/**
+ * Every node of a tree in the order of the bytes of whole paths, as entries of a point are ordered, from anywhere on:
+ * what lies before a range costs only the directories on the way to it. Damage is told of where it is, and the walk goes
+ * on beside it. A directory that is met again, so that the tree goes round or multiplies, is damage.
+ * Memory: the names of the directories on the way, and a number for each directory.
+ */
+export async function* walkInPathOrder(
+  { fileSystem, root, prefix }: Tree,
+  { from = '', to }: LatinRange,
+  signal?: AbortSignal,
+): AsyncGenerator<OrderedStep> {
+  const entered = new Set([root.id]);
+  const frames: Frame[] = [];
+  if (prefix !== '' && prefix >= from && isBefore(prefix, to)) yield { path: prefix, node: root };
+  const enter = async (path: string, node: FileNode): Promise<OrderedStep | undefined> => {
+    const { names, error } = await listNames(fileSystem, node, path, signal);
+    frames.push({ prefix: path, names, next: 0 });
+    return error && path >= from ? { path, error } : undefined;
+  };
+  const ofRoot = await enter(prefix, root);
+  if (ofRoot !== undefined) yield ofRoot;
+  for (let top = frames.at(-1); top !== undefined; top = frames.at(-1)) {
+    const name = top.names[top.next];
+    top.next += 1;
+    if (name === undefined) {
+      frames.pop();
+      continue;
+    }
+    const path = top.prefix + name.text;
+    if (!isBefore(path, to)) return;
+    const isDirectory = name.text.endsWith('/');
+    const isOnTheWay = isDirectory && from.startsWith(path);
+    if (path < from && !isOnTheWay) continue;
+    signal?.throwIfAborted();
+    const found = name.error ?? (await tried(path, fileSystem.node(name.id, signal)));
+    const node = found instanceof BackupError ? found : (complaintOf(path, found, entered) ?? found);
+    if (path >= from) yield node instanceof BackupError ? { path, error: node } : { path, node };
+    if (!isDirectory || node instanceof BackupError) continue;
+    entered.add(node.id);
+    const failure = await enter(path, node);
+    if (failure !== undefined) yield failure;
+  }
+}
+
+function isBefore(path: string, to: string | undefined): boolean {
+  return to === undefined || path < to;
+}
+
+/** Names of a directory, in order; those before damage, where there is some. */
+async function listNames(
+  fileSystem: FileSystem,
+  directory: FileNode,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly names: readonly Name[]; readonly error: BackupError | undefined }> {
+  const names: Name[] = [];
+  const known = new Set<string>();
+  let error: BackupError | undefined;
+  try {
+    for await (const { name, id, kind } of directory.list(signal)) {
+      const text = latinOf(name);
+      const isDirectory = (kind ?? (await kindOf(fileSystem, id, signal))) === 'directory';
+      const twice = known.has(text);
+      known.add(text);
+      names.push({
+        text: isDirectory ? `${text}/` : text,
+        id,
+        ...(twice && { error: damaged(path + text, 'its directory has the name twice') }),
+      });
+    }
+  } catch (failure) {
+    error = asEntryError(path, failure);
+  }
+  names.sort((one, other) => (one.text < other.text ? -1 : Number(one.text > other.text)));
+  return { names, error };
+}
+
+/** The kind of a node whose directory does not say it; of one that cannot be read, the walk finds out. */
+async function kindOf(fileSystem: FileSystem, id: number, signal: AbortSignal | undefined) {
+  const node = await tried('', fileSystem.node(id, signal));
+  return node instanceof Error ? undefined : node.kind;
+}
+
+function complaintOf(path: string, node: FileNode, entered: ReadonlySet<number>): BackupError | undefined {
+  const isDirectory = path.endsWith('/');
+  if ((node.kind === 'directory') !== isDirectory)
+    return damaged(path, `it is a ${node.kind}, and its directory says otherwise`);
+  return isDirectory && entered.has(node.id)
+    ? damaged(path, `directory ${node.id} is in more than one place`)
+    : undefined;
+}
+
+async function tried(path: string, work: Promise<FileNode>): Promise<FileNode | BackupError> {
+  try {
+    return await work;
+  } catch (error) {
+    return asEntryError(path, error);
+  }
+}
+
+/** An error that concerns one node, in terms of the product; all others are thrown on. */
+export function asEntryError(path: string, error: unknown): BackupError {
+  if (concernsOne(error)) return error;
+  if (error instanceof DiskError) return damaged(path, error.message, { cause: error });
+  throw error;
+}
+
+function damaged(path: string, what: string, options?: ErrorOptions): SourceEntryError {
+  const text = new TextDecoder().decode(bytesOfLatin(path));
+  return new SourceEntryError('unreadable', text, `cannot be read out of its file system: ${what}`, options);
+}
