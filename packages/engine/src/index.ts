@@ -223,6 +223,7 @@ export type { SampleOptions } from './restore/sample-entries.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyImages, type SnapshotStates } from './verify/verify-images.ts';
 export { type PointToVerify, type PointVerification, verifyPoints } from './verify/verify-points.ts';
+export type { VolumeStretch } from './verify/volume-stretches.ts';
 export { verifyHistory } from './verify/verify-history.ts';
 export { verifyVaultFiles } from './verify/verify-vault-files.ts';
 

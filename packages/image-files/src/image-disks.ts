@@ -1,13 +1,15 @@
 import {
   type ByteSource,
   cacheBlocks,
+  type DetectedContent,
   detectContent,
+  DiskBytesLostError,
   type FileSystem,
   openFileSystem,
   readPartitionTable,
   sliceOf,
 } from '@holdfast/disk';
-import { isOfKind, UnknownNameError, type VolumeSnapshot } from '@holdfast/engine';
+import { isDamage, isOfKind, UnknownNameError, type VolumeSnapshot } from '@holdfast/engine';
 import { nameOfVolume, partitionPath } from './device-names.ts';
 import { namingPath } from './file-system-errors.ts';
 import type { ImagePart } from './image-part.ts';
@@ -146,12 +148,20 @@ async function readLayout(
     return { parts: [{ kind: 'volume', ...whole }], isPartitioned: false, notices: [] };
   }
   const parts: ImagePart[] = [];
+  const notices = table.notices.map((notice) => `${name}: ${notice}`);
   for (const partition of table.partitions) {
     const slice = sliceOf(source, partition.offset, partition.bytes);
-    const content = await detectContent(slice, signal);
     const path = partitionPath(name, partition.number);
     const place = `${volume} ${partition.offset} ${partition.bytes}`;
+    let content: DetectedContent | undefined;
+    try {
+      content = await detectContent(slice, signal);
+    } catch (error) {
+      // What is at fault with one partition must not hide the others.
+      if (!(error instanceof DiskBytesLostError || isDamage(error))) throw error;
+      notices.push(`it cannot be told what is on ${path}: ${error.message}`);
+    }
     parts.push({ kind: 'partition', volume, path, place, source: slice, content, partition });
   }
-  return { parts, isPartitioned: true, notices: table.notices.map((notice) => `${name}: ${notice}`) };
+  return { parts, isPartitioned: true, notices };
 }

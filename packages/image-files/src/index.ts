@@ -1,3 +1,4 @@
+export { checkPointImage, type ImageCheck, type PartCheck } from './check-point-image.ts';
 export { namingPath } from './file-system-errors.ts';
 export type { ImagePart, ImagePlace } from './image-part.ts';
 export { diffImages, type ImageDifference } from './diff-images.ts';

@@ -1,4 +1,5 @@
 import { type BlockSource, checkHasBlocks, getVolume, type PointReader } from '@holdfast/engine';
+import type { LostStretches } from './lost-stretches.ts';
 import { PointImage, type PointImageOptions } from './point-image.ts';
 import { snapshotVolume } from './snapshot-volume.ts';
 import { vaultVolume } from './vault-volume.ts';
@@ -9,6 +10,8 @@ export interface OpenPointImageOptions extends PointImageOptions {
    * @default such a point is refused
    */
   readonly openSnapshots?: (() => Promise<BlockSource>) | undefined;
+  /** Stretches that are known to be damaged in the vault; they are not asked for. */
+  readonly lost?: LostStretches | undefined;
 }
 
 /**
@@ -18,15 +21,17 @@ export interface OpenPointImageOptions extends PointImageOptions {
  */
 export function openPointImage(reader: PointReader, options: OpenPointImageOptions = {}): PointImage {
   const { image, manifest } = reader.root;
-  const { signal, openSnapshots } = options;
+  const { signal, openSnapshots, lost } = options;
   if (image === undefined || openSnapshots === undefined) checkHasBlocks(reader);
   const rootDevice = image?.machine?.['rootDeviceName'];
   return new PointImage(
     image?.snapshots ?? [],
-    async ({ volume, snapshot }) =>
-      manifest === undefined && openSnapshots !== undefined
-        ? snapshotVolume(await openSnapshots(), snapshot, signal)
-        : vaultVolume(reader, await getVolume(reader, volume, signal), signal),
+    async ({ volume, snapshot }) => {
+      if (manifest === undefined && openSnapshots !== undefined)
+        return snapshotVolume(await openSnapshots(), snapshot, signal);
+      const source = vaultVolume(reader, await getVolume(reader, volume, signal), signal);
+      return lost?.markIn(volume, source) ?? source;
+    },
     typeof rootDevice === 'string' ? rootDevice : undefined,
     options,
   );

@@ -4,6 +4,7 @@ import {
   type Clock,
   isKept,
   openVault,
+  PointReader,
   type PointRow,
   type ReportProgress,
   type ResourceArn,
@@ -13,6 +14,7 @@ import {
   verifyPoints,
   verifyVaultFiles,
 } from '@holdfast/engine';
+import { checkPointImage } from '@holdfast/image-files';
 import { readingCharge } from '../names/archived-point.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
@@ -33,8 +35,13 @@ export const verifyCommand = defineCommand({
         '--all',
         'every point of the resources, or of the vault, that is still kept; what points share is read once',
       )
+      .option('--filesystem', 'check the file systems of images, too, and name the files on damaged blocks')
       .option('--mark-damaged', 'have the next backups store anew what damaged packs hold'),
-  async run({ connect, out, progress, clock, signal, warn }, { all = false, markDamaged = false }, names) {
+  async run(
+    { connect, out, progress, clock, signal, warn },
+    { all = false, filesystem = false, markDamaged = false },
+    names,
+  ) {
     if (!all && names.length === 0)
       throw new UsageError('name a point or a resource, or write "holdfast verify --all"');
     const { services, snapshots } = await connect();
@@ -69,8 +76,15 @@ export const verifyCommand = defineCommand({
       const read = async (some: readonly PointRow[]): Promise<void> => {
         const marking = markDamaged ? catalog : undefined;
         const options = { onProgress, signal, catalog: marking };
-        for await (const verification of verifyPoints({ store, keys }, kept(some), options))
+        for await (const verification of verifyPoints({ store, keys }, kept(some), options)) {
           await report.point(verification);
+          if (!filesystem || !('outcome' in verification) || !isImage(verification.point)) continue;
+          const { resourceArn, pointId, rootVersionId } = verification.point;
+          const reader = await PointReader.open(store, keys, resourceArn, pointId, rootVersionId);
+          const lost = verification.outcome.lostStretches;
+          const check = await checkPointImage(reader, lost, { onProgress: progress.report, signal });
+          await report.fileSystems(verification.point, check);
+        }
       };
       await read(withFiles);
       const inVault: PointRow[] = [];
@@ -91,7 +105,7 @@ export const verifyCommand = defineCommand({
     }
     await report.finish(markDamaged);
     if (report.isDamaged) return exitCodes.damaged;
-    if (report.refused > 0) return exitCodes.failed;
+    if (report.refused > 0 || report.isUnsound) return exitCodes.failed;
     // Among all points, archived ones are not expected to be thawed; a point that was named is.
     return report.notVerified > 0 && !all ? exitCodes.failed : exitCodes.ok;
   },

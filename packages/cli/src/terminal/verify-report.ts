@@ -9,11 +9,12 @@ import {
   type verifyPoints,
 } from '@holdfast/engine';
 import { findErrorKind } from '@holdfast/engine/model';
+import type { ImageCheck, PartCheck } from '@holdfast/image-files';
 import { isImage } from '../names/open-point.ts';
 import { unreadText } from '../names/degraded-point.ts';
 import { VerificationStoppedError } from './errors.ts';
 import type { Output } from './output.ts';
-import { bytesText, countText } from './text.ts';
+import { bytesText, countText, pathFields, pathText } from './text.ts';
 
 type History = Awaited<ReturnType<typeof verifyHistory>>;
 type Verification = ReturnType<typeof verifyPoints<PointRow>> extends AsyncGenerator<infer One> ? One : never;
@@ -21,6 +22,7 @@ type ImageVerification =
   ReturnType<typeof verifyImages<PointRow>> extends AsyncGenerator<infer One> ? One : never;
 type Outcome = Extract<Verification, { readonly outcome: unknown }>['outcome'];
 type LostRange = Outcome['lostRanges'][number];
+type FileSystemCheck = Extract<PartCheck, { readonly check: unknown }>['check'];
 type DamagedObject = Outcome['damagedObjects'][number];
 interface Loss {
   readonly name: string;
@@ -37,11 +39,12 @@ export class VerifyReport {
   readonly #document: {
     vaultFiles: Loss[];
     histories: unknown[];
-    points: unknown[];
+    points: Record<string, unknown>[];
     passedOver: unknown[];
   } = { vaultFiles: [], histories: [], points: [], passedOver: [] };
   readonly #objects = new Map<string, DamagedObject>();
   #isDamaged = false;
+  #isUnsound = false;
   #notVerified = 0;
   #refused = 0;
   /** Progress of the current point. */
@@ -55,6 +58,11 @@ export class VerifyReport {
 
   get isDamaged(): boolean {
     return this.#isDamaged;
+  }
+
+  /** A file system is damaged, though the vault gives its blocks as they were. */
+  get isUnsound(): boolean {
+    return this.#isUnsound;
   }
 
   /** Number of points that have to be thawed first. */
@@ -136,6 +144,47 @@ export class VerifyReport {
     await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}${lacks}${outside}`);
   }
 
+  /** What was found in the file systems of an image, after what was of its blocks. */
+  async fileSystems({ pointId }: PointRow, check: ImageCheck): Promise<void> {
+    const { parts, notices, unused } = check;
+    const entry = this.#document.points.findLast((point) => point['pointId'] === pointId);
+    if (entry !== undefined) entry['fileSystems'] = { parts: parts.map(partDocument), notices, unused };
+    for (const notice of notices) await this.#line(`notice: ${notice}`);
+    for (const part of parts) await this.#part(part);
+    for (const { volume, from, to } of unused)
+      await this.#damage(
+        `lost: ${bytesText(to - from)} of ${volume} from byte ${from} on: no file that was found lies there, but free ` +
+          'space, a journal, or a part that is not read',
+      );
+  }
+
+  async #part(part: PartCheck): Promise<void> {
+    const name = part.content === undefined ? part.path : `${part.path} (${part.content})`;
+    if ('notSupported' in part) return this.#line(`not looked at: ${name}: ${part.notSupported}`);
+    if ('damaged' in part) {
+      this.#isUnsound = true;
+      return this.#line(`file system: ${name}: ${part.damaged}`);
+    }
+    const { check, notices, isInDoubt } = part;
+    for (const notice of notices)
+      if (!check.madeGood.includes(notice)) await this.#line(`notice: ${part.path}: ${notice}`);
+    const doubt = isInDoubt ? 'in doubt' : 'file system';
+    for (const text of check.madeGood) await this.#line(`${doubt}: ${part.path}: ${text}`);
+    let lost = 0;
+    for (const { kind, path, message } of check.findings) {
+      const line = `${path === undefined ? part.path : pathText(pathIn(part, path))}: ${message}`;
+      if (isLost(kind)) {
+        lost += 1;
+        await this.#damage(`damaged: ${line}`);
+      } else await this.#line(`${doubt}: ${line}`);
+    }
+    if (check.findingCount > check.findings.length)
+      await this.#line(`… and ${check.findingCount - check.findings.length} more`);
+    const others = check.findingCount - lost + check.madeGood.length;
+    if (others > 0 && !isInDoubt) this.#isUnsound = true;
+    await this.#line(`${name}: ${walkedText(check)}: ${soundText(lost, others, isInDoubt)}`);
+  }
+
   /** Makes the error of a verification that ended early, with its progress and what to run for the rest. */
   stopped(error: BackupError): VerificationStoppedError {
     const { files, filesTotal = files } = this.#files;
@@ -195,6 +244,41 @@ export class VerifyReport {
   async #line(line: string): Promise<void> {
     if (!this.#out.json) await this.#out.line(line);
   }
+}
+
+function pathIn({ path }: PartCheck, inner: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(`${path}/`), inner]);
+}
+
+function isLost(kind: string): boolean {
+  return kind === 'content-lost' || kind === 'metadata-lost';
+}
+
+function partDocument(part: PartCheck): unknown {
+  if (!('check' in part)) return part;
+  const findings = part.check.findings.map(({ kind, path, message }) => ({
+    kind,
+    ...(path && pathFields(pathIn(part, path))),
+    message,
+  }));
+  return { ...part, check: { ...part.check, findings } };
+}
+
+function walkedText({ files, directories, unsupported, uncompared }: FileSystemCheck): string {
+  const passed =
+    unsupported === 0 ? '' : `, ${countText(unsupported, 'encrypted or unknown one')} passed over`;
+  const left = uncompared === 0 ? '' : `, ${countText(uncompared, 'comparison')} left out for want of memory`;
+  const within = directories === 1 ? '1 directory' : `${directories.toLocaleString('en-US')} directories`;
+  return `walked through ${countText(files, 'file')} in ${within}${passed}${left}`;
+}
+
+function soundText(lost: number, others: number, isInDoubt: boolean): string {
+  const damage = lost === 0 ? '' : `DAMAGED: ${countText(lost, 'place')} on lost blocks; `;
+  if (others === 0) return `${damage}${lost === 0 ? 'no damage' : 'no other damage'}`;
+  const found = countText(others, lost === 0 ? 'fault' : 'other fault');
+  return isInDoubt
+    ? `${damage}${found}, which may be due to a journal that was not replayed; mount a restored volume to see`
+    : `${damage}UNSOUND: ${found}, as it was when it was backed up; the vault gives its blocks as they were`;
 }
 
 function lostText({ map, after, through, entries, message }: LostRange): string {

@@ -46,6 +46,8 @@ export interface Finding {
   /** From the root, without a slash at the beginning; absent of what has none, or none that is known. */
   readonly path: Uint8Array | undefined;
   readonly message: string;
+  /** The error that a reader has there, if it has one. */
+  readonly error?: DiskError | undefined;
 }
 
 export interface FileSystemCheck {
@@ -235,8 +237,14 @@ class Check {
   /** What a node says of itself. */
   async #look(path: Uint8Array, node: FileNode): Promise<void> {
     await this.#attempt(path, async () => node.attributes(this.#signal));
-    if (node.kind === 'link') await this.#attempt(path, async () => node.linkTarget(this.#signal));
+    if (node.kind === 'link') await this.#attempt(path, async () => this.#takeLink(path, node));
     if (node.kind === 'file') await this.#attempt(path, async () => this.#takeContent(path, node));
+  }
+
+  async #takeLink(path: Uint8Array, node: FileNode): Promise<void> {
+    const target = await node.linkTarget(this.#signal);
+    if (target.length === 0 || target.includes(0))
+      this.#find('damaged', path, `link ${node.id} has a target that no system can have written`);
   }
 
   async #takeContent(path: Uint8Array, node: FileNode): Promise<void> {
@@ -276,8 +284,11 @@ class Check {
   }
 
   async #takeOwnBlocks(): Promise<void> {
-    for await (const { at, bytes } of this.#fileSystem.listOwn?.(this.#signal) ?? [])
+    for await (const { what, at, bytes } of this.#fileSystem.listOwn?.(this.#signal) ?? []) {
+      const lost = this.#source.lostBytes?.(at, bytes) ?? 0;
+      if (lost > 0) this.#find('metadata-lost', undefined, `${lost} of ${bytes} bytes are lost: ${what}`);
       this.#takeBlocks(at, bytes);
+    }
   }
 
   async #findUnattached(): Promise<void> {
@@ -304,14 +315,14 @@ class Check {
 
   #note(path: Uint8Array | undefined, error: DiskError): void {
     if (error instanceof DiskUnsupportedError) this.#unsupported += 1;
-    else if (error instanceof DiskBytesLostError) this.#find('metadata-lost', path, error.message);
-    else if (error instanceof DiskDamagedError) this.#find('damaged', path, error.message);
+    else if (error instanceof DiskBytesLostError) this.#find('metadata-lost', path, error.message, error);
+    else if (error instanceof DiskDamagedError) this.#find('damaged', path, error.message, error);
     else throw error;
   }
 
-  #find(kind: FindingKind, path: Uint8Array | undefined, message: string): void {
+  #find(kind: FindingKind, path: Uint8Array | undefined, message: string, error?: DiskError): void {
     this.#findingCount += 1;
-    if (this.#findings.length < this.#limits.findings) this.#findings.push({ kind, path, message });
+    if (this.#findings.length < this.#limits.findings) this.#findings.push({ kind, path, message, error });
   }
 }
 

@@ -98,16 +98,32 @@ async function* entriesOf(
     const valueInode = fields.u32(at + 4);
     const valueBytes = fields.u32(at + 8);
     budget.take(nameBytes, valueBytes, fields.what);
-    yield {
-      namespace: fields.u8(at + 1),
-      name: fields.slice(at + entryHeaderBytes, nameBytes),
-      value:
-        valueInode === 0
-          ? fields.slice(fields.u16(at + 2), valueBytes)
-          : await readValueInode(volume, valueInode, valueBytes, signal),
-    };
+    const name = fields.slice(at + entryHeaderBytes, nameBytes);
+    if (valueInode === 0) {
+      const value = fields.slice(fields.u16(at + 2), valueBytes);
+      if (volume.verifies) verifyEntry(fields, fields.u32(at + 12), name, value);
+      yield { namespace: fields.u8(at + 1), name, value };
+    } else {
+      const value = await readValueInode(volume, valueInode, valueBytes, signal);
+      yield { namespace: fields.u8(at + 1), name, value };
+    }
     at += entryHeaderBytes + Math.ceil(nameBytes / 4) * 4;
   }
+}
+
+/** Hashes are those of the kernel; some kernels take bytes of names from 0x80 on as less than zero, others write none. */
+function verifyEntry({ what }: Fields, stored: number, name: Uint8Array, value: Uint8Array): void {
+  const padded = new Fields(new Uint8Array(Math.ceil(value.length / 4) * 4), what);
+  padded.bytes.set(value);
+  const hashOf = (isSigned: boolean): number => {
+    let hash = 0;
+    for (const byte of name)
+      hash = (hash << 5) ^ (hash >>> 27) ^ (isSigned && byte >= 0x80 ? byte - 0x100 : byte);
+    for (let at = 0; at < padded.bytes.length; at += 4) hash = (hash << 16) ^ (hash >>> 16) ^ padded.u32(at);
+    return hash >>> 0;
+  };
+  if (stored !== 0 && stored !== hashOf(false) && stored !== hashOf(true))
+    throw new DiskDamagedError(`${what} have one that does not have its hash`);
 }
 
 async function readValueInode(

@@ -20,7 +20,7 @@ const inlineHeaderBytes = 4;
 
 /**
  * Entries of a directory in the order of the disk, block by block. A damaged block costs its own entries.
- * @throws {@link DiskDamagedError} after all others: a block is damaged.
+ * @throws {@link DiskDamagedError} a block is damaged: the first of them, after all entries that can be read.
  */
 export async function* listDirectory(
   volume: ExtVolume,

@@ -1,4 +1,4 @@
-import { DiskDamagedError } from '../errors.ts';
+import { DiskBytesLostError, DiskDamagedError } from '../errors.ts';
 
 /** Damage of blocks of a directory, each of which costs its own entries. */
 export class CollectedDamage {
@@ -14,7 +14,8 @@ export class CollectedDamage {
   /** @throws {@link DiskDamagedError} there was some. */
   throwIfAny(): void {
     if (this.#first === undefined) return;
-    if (this.#count === 1) throw this.#first;
+    // What was lost has to be known as such.
+    if (this.#count === 1 || this.#first instanceof DiskBytesLostError) throw this.#first;
     throw new DiskDamagedError(`${this.#first.message}; ${this.#count - 1} more of its blocks are damaged`, {
       cause: this.#first,
     });

@@ -65,7 +65,12 @@ async function leadsSomewhere(
   { partitions }: PartitionTable,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  for (const { offset, bytes } of partitions)
-    if ((await detectContent(sliceOf(disk, offset, bytes), signal)) !== undefined) return true;
+  for (const { offset, bytes } of partitions) {
+    try {
+      if ((await detectContent(sliceOf(disk, offset, bytes), signal)) !== undefined) return true;
+    } catch (error) {
+      if (!(error instanceof DiskBytesLostError)) throw error;
+    }
+  }
   return false;
 }

@@ -17,7 +17,7 @@ import { makeScratch } from '../support/scratch.ts';
 import { bytesSource } from '../support/sources.ts';
 
 /** Changed bytes of each image in the gate; `HOLDFAST_SEEDS` times as many, if that is set. */
-const mutants = 60 * Number(process.env['HOLDFAST_SEEDS'] ?? 1);
+const mutants = 30 * Number(process.env['HOLDFAST_SEEDS'] ?? 1);
 
 const scratch = makeScratch();
 const tree = path.join(scratch.path, 'tree');

@@ -62,6 +62,17 @@ export function askDebugfs(file: string, command: string): string {
   });
 }
 
+/** What `e2fsck` says is wrong with an image, a line each; empty if nothing is. It changes nothing. */
+export function complaintsOfE2fsck(file: string): string[] {
+  const program = 'e2fsck';
+  const { status, stdout, stderr } = spawnSync(program, ['-fn', file], { env, encoding: 'utf8' });
+  if (status === 0) return [];
+  const lines = `${stdout}\n${stderr}`.split('\n').map((line) => line.trim());
+  return lines.filter(
+    (line) => line !== '' && !/^(?:Pass \d|e2fsck \d|.*\*{5}|.* files \(.*\), .* blocks$)/.test(line),
+  );
+}
+
 /** Lets `e2fsck` mend an image, and index its directories; it ends with 1 if it changed something. */
 export function indexDirectories(file: string): void {
   run('e2fsck', ['-f', '-y', '-D', file], [0, 1]);

@@ -10,6 +10,7 @@ export interface ProgressEvent {
     | 'consolidate'
     | 'restore'
     | 'verify'
+    | 'check'
     | 'rebuild'
     | 'measure';
   readonly files: number;

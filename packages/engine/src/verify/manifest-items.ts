@@ -19,7 +19,7 @@ export interface FileState {
 
 export type ManifestItem =
   | { readonly begins: FileState }
-  | { readonly chunkOf: FileState; readonly chunk: ChunkReference }
+  | { readonly chunkOf: FileState; readonly chunk: ChunkReference; readonly offset: number }
   /** A file that cannot be restored, whatever its chunks are. */
   | { readonly damaged: FileState; readonly error: BackupError }
   | { readonly lost: LostPage };
@@ -164,7 +164,11 @@ class ItemTracker {
       yield { begins: item };
       yield* this.#complain(item, this.#kind.orphans(nameOf(item)));
     }
-    for (const chunk of extent.chunks) yield { chunkOf: item, chunk };
+    let { offset } = extent;
+    for (const chunk of extent.chunks) {
+      yield { chunkOf: item, chunk, offset };
+      offset += chunk.plainBytes;
+    }
     const complaint = item.content?.add(extent);
     if (complaint !== undefined) yield* this.#complain(item, complaint);
   }

@@ -10,6 +10,8 @@ import type { StoredObject } from '../packs/stored-object.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ReportProgress } from '../ports/progress.ts';
+import { findLostBlocks } from '../restore/lost-blocks.ts';
+import { getVolume } from '../restore/point-volumes.ts';
 import { ChunkFetcher, type FetchItem, type ReadRun } from '../restore/chunk-fetcher.ts';
 import type { PointReader } from '../restore/point-reader.ts';
 import { RefusalSparer } from '../restore/spare-refused.ts';
@@ -18,6 +20,7 @@ import { KnownContents } from './known-contents.ts';
 import { isLoss } from './loss.ts';
 import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { manifestItems, type FileState, type ManifestItem } from './manifest-items.ts';
+import { VolumeStretches, type VolumeStretch } from './volume-stretches.ts';
 import { walkLeaves, type LostPage } from './walk-leaves.ts';
 
 /** Most damage that is spelled out; the rest is counted. */
@@ -44,6 +47,8 @@ export interface VerifyOutcome {
   /** Files that cannot be restored, each once, and why. */
   readonly damagedFiles: readonly ({ readonly path: string } & ErrorRecord)[];
   readonly damagedFileCount: number;
+  /** Stretches of volumes that cannot be read, 100,000 at most; those behind lost pages may reach a little too far. */
+  readonly lostStretches: readonly VolumeStretch[];
   /** Entries behind pages that cannot be read. Their files are not among the damaged ones: nobody knows them. */
   readonly lostRanges: readonly LostRange[];
   /** Problems that hit no single file: a pack whose lock ends before the point does. */
@@ -108,6 +113,7 @@ export async function verifyPoint(
   const report = new Report(reader.root.point);
   const { signal } = options;
   await verifyFiles(reader, options, shared, report);
+  if (report.lostRanges.length > 0) await addStretchesOfPages(reader, report, signal);
   const objects = objectsOf(reader, report, signal);
   const noteRefused = (refused: RefusedObject): void => void report.refusedObjects.push(refused);
   for await (const damaged of shared.objects.check(objects, signal, noteRefused))
@@ -115,9 +121,27 @@ export async function verifyPoint(
   return report.outcome();
 }
 
+/** What lost pages cost the volumes of an image. */
+async function addStretchesOfPages(
+  reader: PointReader,
+  report: Report,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const { volume } of reader.root.image?.snapshots ?? []) {
+    try {
+      const { stretches } = await findLostBlocks(reader, await getVolume(reader, volume, signal), signal);
+      for (const { from, to } of stretches) report.lostStretches.add({ volume, from, to });
+    } catch (error) {
+      // Its own entry is lost, so that nothing of it can be read.
+      if (!isLoss(error)) throw error;
+    }
+  }
+}
+
 class Report {
   readonly counts = { files: 0, bytes: 0, chunks: 0, packs: 0 };
   readonly lostRanges: LostRange[] = [];
+  readonly lostStretches = new VolumeStretches();
   readonly problems: string[] = [];
   readonly damagedObjects: DamagedObject[] = [];
   readonly refusedObjects: RefusedObject[] = [];
@@ -154,11 +178,12 @@ class Report {
   }
 
   outcome(): VerifyOutcome {
-    const { counts, lostRanges, problems, damagedObjects, refusedObjects } = this;
+    const { counts, lostStretches, lostRanges, problems, damagedObjects, refusedObjects } = this;
     return {
       ...counts,
       damagedFiles: this.#damagedFiles,
       damagedFileCount: this.#damagedFileCount,
+      lostStretches: lostStretches.all,
       lostRanges,
       problems,
       damagedObjects,
@@ -209,9 +234,12 @@ async function verifyFiles(
         known.note(wanted.location.packId, { ...wanted, ...wanted.location });
       } else if (error.kind === 'denied') {
         report.fileRefused(file);
-      } else if (!file.damaged) {
+      } else {
+        const from = tag.offset;
+        if (kind === 'volume')
+          report.lostStretches.add({ volume: fromUtf8(file.path), from, to: from + wanted.plainBytes });
+        if (!file.damaged) report.fileDamaged(file, error);
         file.damaged = true;
-        report.fileDamaged(file, error);
       }
     }
   }
