@@ -496,11 +496,11 @@ test.for([
   ['the original', { original: true }, {}, 'NotSupportedError', /"availabilityZone": "us-east-1a"/],
   ['a zone elsewhere', { volumes: { availabilityZone: 'eu-west-1a' } }, {}, 'InvalidInputError', /us-east-1/],
   [
-    'single files',
+    'volumes of single files',
     { volumes: { availabilityZone: 'us-east-1a' } },
     { paths: ['a'] },
-    'NotSupportedError',
-    /paths/,
+    'InvalidInputError',
+    /"paths" takes files out of it/,
   ],
 ] as const)('an image is not restored into %s', async ([, target, more, name, message]) => {
   const deployment = makeDeployment();
