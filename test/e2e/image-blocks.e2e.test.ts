@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   CreateSnapshotCommand,
   DeleteSnapshotCommand,
@@ -8,6 +10,7 @@ import {
   waitUntilSnapshotCompleted,
 } from '@aws-sdk/client-ec2';
 import { makeCatalogServices } from '@holdfast/aws';
+import { makeScratch, writeMbr } from '@holdfast/disk/testing';
 import {
   listVolumes,
   openVault,
@@ -27,8 +30,10 @@ import { patienceMs } from '../support/patience.ts';
 import { listPoints, runCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import type { Ended } from './support/executions.ts';
-import { testPlans } from './support/names.ts';
-import { restore } from './support/restores.ts';
+import { holdfast } from './support/command-line.ts';
+import { commentIsOn, compareTrees, compareWithObjects, makeFileSystem } from './support/file-tree.ts';
+import { testBuckets, testPlans } from './support/names.ts';
+import { makeTargets, restore } from './support/restores.ts';
 
 const app = openApp();
 const ec2 = new EC2Client({});
@@ -37,6 +42,10 @@ const bytes = new VolumeBytes(app.environment['AWS_ENDPOINT_URL'] ?? '');
 const blockBytes = 2 ** 19;
 const volumeBytes = 2 ** 30;
 const stretchBytes = 2 ** 26;
+/** The place of the file system in the data volume, between all else that is written there. */
+const partitionBlock = 200;
+const scratch = makeScratch();
+afterAll(scratch.remove);
 
 /** Blocks of a volume that are not zeros, by index. */
 type Blocks = ReadonlyMap<number, Buffer<ArrayBuffer>>;
@@ -48,11 +57,27 @@ const states: ReadonlyMap<string, Blocks>[] = [];
 const cycles: Ended[] = [];
 
 async function write(volumeId: string, round: string, ...indexes: readonly number[]): Promise<void> {
-  for (const index of indexes) {
-    const block = Buffer.alloc(blockBytes, `${volumeId} ${index} ${round}\n`);
-    await bytes.write(volumeId, index * blockBytes, block);
-    now.get(volumeId)?.set(index, block);
+  for (const index of indexes)
+    await put(volumeId, index, Buffer.alloc(blockBytes, `${volumeId} ${index} ${round}\n`));
+}
+
+async function put(volumeId: string, index: number, block: Buffer<ArrayBuffer>): Promise<void> {
+  await bytes.write(volumeId, index * blockBytes, block);
+  now.get(volumeId)?.set(index, block);
+}
+
+/** Gives a volume a partition with a file system. @returns the tree that is in it. */
+async function addFileSystem(volumeId: string): Promise<string> {
+  const { tree, image } = makeFileSystem(scratch.path);
+  const table = Buffer.alloc(blockBytes);
+  const start = (partitionBlock * blockBytes) / 512;
+  writeMbr(table, [{ type: 0x83, start, sectors: image.length / 512 }]);
+  await put(volumeId, 0, table);
+  for (let at = 0; at < image.length; at += blockBytes) {
+    const block = Buffer.from(image.subarray(at, at + blockBytes));
+    if (block.some((byte) => byte !== 0)) await put(volumeId, partitionBlock + at / blockBytes, block);
   }
+  return tree;
 }
 
 async function trim(volumeId: string, index: number): Promise<void> {
@@ -157,6 +182,7 @@ function differences(
 
 describeUnless(noGateway)('an instance whose plan has its blocks in the vault', () => {
   let points: PointRow[];
+  let tree: string;
 
   beforeAll(async () => {
     machine = await makeMachine(ec2, bytes);
@@ -168,6 +194,7 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     const everywhere = Array.from({ length: 16 }, (_, at) => (at * 2 ** 26) / blockBytes);
     for (const volumeId of machine.volumeIds) await write(volumeId, 'first', ...everywhere);
     await write(root, 'first', 1, 2, 3, 64, 65, 2_047);
+    tree = await addFileSystem(data);
     await tagMachine(ec2, machine, 'holdfast:plan', testPlans.blocks);
     await cycle('full');
     await write(root, 'second', 2, 70);
@@ -238,5 +265,30 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     // What was written for them is removed; what somebody else took is not.
     expect(await snapshotsWith('tag-key', 'holdfast:restore')).toEqual([]);
     expect(await snapshotsWith('snapshot-id', deltaFrom)).toEqual([deltaFrom]);
+  });
+
+  test('gives a directory of a file system in it, out of the vault alone, to a bucket and to a directory', async () => {
+    const [full] = points as [PointRow];
+    const taken = await Promise.all(machine.volumeIds.map(async (id) => snapshotsWith('volume-id', id)));
+    for (const SnapshotId of taken.flat()) await ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
+    await makeTargets(app);
+    const target = { bucket: testBuckets.restored, prefix: 'image-files/' };
+    const restored = join(scratch.path, 'restored');
+
+    const { status, output } = await restore(app, { point: full.pointId, paths: ['/dev/sdf1/etc'], target });
+    const here = await holdfast('restore', `${full.pointId}:/dev/sdf1/etc`, '--to-directory', restored);
+
+    const { report } = output as { report: unknown };
+    expect([status, RestoreReport.parse(report)]).toMatchObject([
+      'SUCCEEDED',
+      { state: 'completed', files: 6, written: 6, failed: 0, unkept: [] },
+    ]);
+    const objects = { Bucket: target.bucket, prefix: `${target.prefix}dev/sdf1/etc/` };
+    expect(await compareWithObjects(app.s3, join(tree, 'etc'), objects)).toEqual([]);
+    expect(here).toMatchObject({ code: 0 });
+    const found = join(restored, 'dev/sdf1/etc');
+    expect(compareTrees(join(tree, 'etc'), found)).toEqual([]);
+    expect(lstatSync(join(found, 'sparse')).blocks).toBeLessThan(2 ** 20 / 512);
+    if (!here.out.includes('extended attributes')) expect(commentIsOn(join(found, 'passwd'))).toBe(true);
   });
 });
