@@ -56,11 +56,16 @@ export const restoresCommand = defineCommand({
     const row = await resolveRestore(catalog, name, context.clock.now());
     if (cancel === true) return stop(row, connection, context);
     if (again === true) return repeat(row, connection, context);
-    return show({ row, execution: await findExecution(row, connection) }, wait === true, connection, context);
+    const find = wait === true ? findExecution : findIfAllowed;
+    return show({ row, execution: await find(row, connection) }, wait === true, connection, context);
   },
 });
 
-/** The state of a restore's execution; `undefined` where there is none, it is forgotten, or nobody may look. */
+/**
+ * The state of a restore's execution; `undefined` where there is none, or it is forgotten.
+ * @throws {@link AccessDeniedError} the caller may not look: whether it runs is not known then, which is no answer to whoever
+ * wants it stopped.
+ */
 async function findExecution(
   { execution }: RestoreRow,
   { executions }: Connection,
@@ -68,9 +73,17 @@ async function findExecution(
   try {
     return execution === undefined ? undefined : await executions.get(execution);
   } catch (error) {
-    if (isOfKind(error, 'denied', 'unknown', 'input')) return undefined;
+    if (isOfKind(error, 'unknown', 'input')) return undefined;
     throw error;
   }
+}
+
+/** As {@link findExecution}; of what nobody may look at, the catalog says enough for people who only look. */
+async function findIfAllowed(row: RestoreRow, connection: Connection): Promise<ExecutionState | undefined> {
+  return findExecution(row, connection).catch((error: unknown) => {
+    if (isOfKind(error, 'denied')) return undefined;
+    throw error;
+  });
 }
 
 /** The state for people: of one whose execution ended without closing it, what Step Functions says. */
@@ -86,7 +99,7 @@ async function list(
 ): Promise<void> {
   const found: FoundRestore[] = [];
   for (const row of rows) {
-    const execution = row.state === 'running' ? await findExecution(row, connection) : undefined;
+    const execution = row.state === 'running' ? await findIfAllowed(row, connection) : undefined;
     found.push({ row, execution });
   }
   if (out.json) return out.document(found.map(fieldsOf));

@@ -1,4 +1,4 @@
-import type { PointId, RestoreRow } from '@holdfast/engine';
+import { AccessDeniedError, type PointId, type RestoreRow } from '@holdfast/engine';
 import { beforeEach, expect, test } from 'vitest';
 import { bucketArn, CliUnderTest } from '../cli-under-test.ts';
 
@@ -154,6 +154,20 @@ test('does not repeat what is not known, or was done by somebody’s own process
   expect(forgotten.err).toContain('executions are kept for 90 days');
   expect(own.err).toContain('was done by the process of a person');
   expect([forgotten.code, own.code]).toEqual([3, 2]);
+});
+
+test('whoever may not see an execution is told so, and not that it is over', async () => {
+  cli.executions.get = async () => {
+    throw new AccessDeniedError('states:DescribeExecution was refused; allow it');
+  };
+
+  for (const option of ['--cancel', '--wait', '--again']) {
+    const { code, err } = await cli.run('restores', id, option);
+    expect(err).toContain('states:DescribeExecution was refused');
+    expect(code).toBe(1);
+  }
+  expect((await cli.run('restores', id)).out).toContain('state     running');
+  expect((await cli.run('restores')).code).toBe(0);
 });
 
 test('says every ten seconds how far it is, and from the second time on how long it may take', async () => {
