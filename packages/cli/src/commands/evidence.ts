@@ -54,6 +54,7 @@ export const evidenceCommand = defineCommand({
     const keys = await openVault(services);
     const objects = noObjects();
     const states = listStoredStates({ ...services, keys }, points, {
+      now,
       onProgress: context.progress.report,
       signal: context.signal,
     });

@@ -26,6 +26,13 @@ export interface StoredState {
   readonly problem?: string;
 }
 
+export interface StoredStatesOptions {
+  /** A lock that has ended by then keeps nothing, whoever holds the point. */
+  readonly now: Date;
+  readonly onProgress?: ReportProgress;
+  readonly signal?: AbortSignal;
+}
+
 interface NeededObject extends Pick<StoredState, 'name' | 'versionId' | 'kind' | 'keptUntil'> {
   readonly isHeld: boolean;
 }
@@ -39,10 +46,11 @@ interface NeededObject extends Pick<StoredState, 'name' | 'versionId' | 'kind' |
 export async function* listStoredStates(
   services: { readonly store: ObjectStore; readonly keys: VaultKeys },
   points: readonly PointRow[],
-  { onProgress, signal }: { readonly onProgress?: ReportProgress; readonly signal?: AbortSignal } = {},
+  { now, onProgress, signal }: StoredStatesOptions,
 ): AsyncGenerator<StoredState> {
   let files = 0;
-  const ask = async (needed: NeededObject): Promise<StoredState> => askFor(services.store, needed, signal);
+  const ask = async (needed: NeededObject): Promise<StoredState> =>
+    askFor(services.store, needed, now, signal);
   for await (const state of mapConcurrent(listNeeded(services, points, signal), headsAtOnce, ask)) {
     onProgress?.({ step: 'verify', unit: 'object', files: (files += 1), bytes: 0 });
     yield state;
@@ -86,23 +94,24 @@ async function* listNeeded(
 async function askFor(
   store: ObjectStore,
   { isHeld, ...needed }: NeededObject,
+  now: Date,
   signal: AbortSignal | undefined,
 ): Promise<StoredState> {
   const { name, versionId, keptUntil } = needed;
   try {
     const state = await store.head(name, { versionId, signal });
-    return { ...needed, state, problem: problemOf(state, keptUntil, isHeld) };
+    return { ...needed, state, problem: problemOf(state, isHeld ? now : keptUntil) };
   } catch (error) {
     if (!(error instanceof ObjectNotFoundError)) throw error;
     return { ...needed, problem: 'it is gone' };
   }
 }
 
-function problemOf({ lock, legalHold }: ObjectState, keptUntil: Date, isHeld: boolean): string | undefined {
+/** @param until - of a held point now: root and packs are locked anew as its dates move on. */
+function problemOf({ lock, legalHold }: ObjectState, until: Date): string | undefined {
   if (legalHold === true) return undefined;
   if (lock === undefined) return 'it is not locked';
-  // Root and packs of a held point are locked anew as its dates move on.
-  if (lock.until < keptUntil && !isHeld)
-    return `it is locked until ${lock.until.toISOString()}, and needed until ${keptUntil.toISOString()}`;
+  if (lock.until < until)
+    return `it is locked until ${lock.until.toISOString()}, and needed until ${until.toISOString()}`;
   return undefined;
 }

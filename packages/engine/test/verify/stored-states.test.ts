@@ -5,7 +5,8 @@ import { minute, Harness } from '../runs/harness.ts';
 
 async function statesOf(harness: Harness) {
   const points = await Array.fromAsync(harness.catalog.points.list(harness.arn));
-  return Array.fromAsync(listStoredStates({ ...harness.services, keys: await harness.keys() }, points));
+  const services = { ...harness.services, keys: await harness.keys() };
+  return Array.fromAsync(listStoredStates(services, points, { now: harness.clock.now() }));
 }
 
 test('says of an object that the store does not have any more that it is gone', async () => {
@@ -40,4 +41,7 @@ test('an object counts as needed until the last of the points that need it, and 
   expect(await neededUntil()).toEqual([[late.toISOString(), expect.stringMatching(/^it is locked until/)]]);
   await harness.catalog.points.addHold(root.point, 'ab'.repeat(16) as HoldId);
   expect(await neededUntil()).toEqual([[late.toISOString(), undefined]]);
+
+  harness.clock.advance(3_650 * 24 * 60 * minute);
+  expect(await neededUntil()).toEqual([[late.toISOString(), expect.stringMatching(/^it is locked until/)]]);
 });
