@@ -1,6 +1,6 @@
 import { CloudWatchClient, GetMetricDataCommand, ListMetricsCommand } from '@aws-sdk/client-cloudwatch';
 import { DescribeTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
-import { EC2Client } from '@aws-sdk/client-ec2';
+import { DescribeInstancesCommand, DescribeVolumesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { DescribeFileSystemsCommand, EFSClient } from '@aws-sdk/client-efs';
 import { DescribeDBClustersCommand, DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
@@ -22,6 +22,7 @@ const clients = {
 };
 const mocks = {
   s3: mockClient(clients.s3),
+  ec2: mockClient(clients.ec2),
   cloudWatch: mockClient(clients.cloudWatch),
   efs: mockClient(clients.efs),
   rds: mockClient(clients.rds),
@@ -49,6 +50,8 @@ const dimensions = (bucket: string, type: string) => [
   { Name: 'StorageType', Value: type },
 ];
 
+const disks = (...ids: string[]) => ids.map((VolumeId) => ({ Ebs: { VolumeId } }));
+
 const fileSystemArn = (id: string) => `arn:aws:elasticfilesystem:${region}:111122223333:file-system/${id}`;
 
 function refusal(name: string): Error {
@@ -63,13 +66,16 @@ test('a bucket is as large as its storage classes together were last, and a youn
       { Dimensions: dimensions('new', 'StandardStorage') },
     ],
   });
-  mocks.cloudWatch.on(GetMetricDataCommand).resolves({
-    MetricDataResults: [
-      { Id: 'm0', Values: [100, 90] },
-      { Id: 'm1', Values: [7] },
-      { Id: 'm2', Values: [] },
-    ],
-  });
+  mocks.cloudWatch
+    .on(GetMetricDataCommand)
+    .resolvesOnce({ NextToken: 'more', MetricDataResults: [{ Id: 'm0', Values: [100] }] })
+    .resolves({
+      MetricDataResults: [
+        { Id: 'm0', Values: [90] },
+        { Id: 'm1', Values: [7] },
+        { Id: 'm2', Values: [] },
+      ],
+    });
 
   expect(await Array.fromAsync(inventory.listBuckets())).toEqual([
     { arn: 'arn:aws:s3:::photos', kind: 's3-bucket', bytes: 107 },
@@ -153,5 +159,37 @@ test('a table that is deleted while tables are listed is left out', async () => 
 
   expect(await Array.fromAsync(inventory.listTables())).toEqual([
     { arn: 'arn:table/stays', kind: 'dynamodb-table', bytes: 9 },
+  ]);
+});
+
+test('an instance whose disks are not all known is of unknown size, and shared volumes count for each', async () => {
+  mocks.ec2.on(DescribeVolumesCommand).resolves({
+    Volumes: [
+      { VolumeId: 'vol-1', Size: 8 },
+      { VolumeId: 'vol-2', Size: 100 },
+    ],
+  });
+  mocks.ec2.on(DescribeInstancesCommand).resolves({
+    Reservations: [
+      {
+        Instances: [
+          { InstanceId: 'i-1', BlockDeviceMappings: disks('vol-1', 'vol-2') },
+          { InstanceId: 'i-2', BlockDeviceMappings: disks('vol-2') },
+          { InstanceId: 'i-new', BlockDeviceMappings: disks('vol-new') },
+          { InstanceId: 'i-store', RootDeviceType: 'instance-store' },
+          { InstanceId: 'i-bare', RootDeviceType: 'ebs' },
+        ],
+      },
+    ],
+  });
+
+  const found = await Array.fromAsync(inventory.listImages());
+
+  expect(found.map(({ arn, bytes }) => [arn.split('/')[1], bytes])).toEqual([
+    ['i-1', 108 * gibibyte],
+    ['i-2', 100 * gibibyte],
+    ['i-new', undefined],
+    ['i-store', undefined],
+    ['i-bare', 0],
   ]);
 });

@@ -69,6 +69,8 @@ export class AccountInventory {
   async *listImages(signal?: AbortSignal): AsyncGenerator<InventoryItem> {
     const { ec2 } = this.#clients;
     const sizes = new Map<string, number>();
+    /** A volume may be attached to several. */
+    const inUse = new Set<string>();
     const abort = { abortSignal: signal };
     const volumes = paginateDescribeVolumes({ client: ec2 }, { MaxResults: 500 }, abort);
     for await (const { VolumeId = '', Size = 0 } of flattened(volumes, 'volumes', (page) => page.Volumes))
@@ -76,11 +78,15 @@ export class AccountInventory {
     const pages = paginateDescribeInstances({ client: ec2 }, { MaxResults: 500 }, abort);
     const reservations = flattened(pages, 'instances', (page) => page.Reservations);
     for await (const { Instances = [] } of reservations) {
-      for (const { InstanceId = '', State, BlockDeviceMappings = [], Tags = [] } of Instances) {
+      for (const { InstanceId = '', State, BlockDeviceMappings = [], Tags = [], ...rest } of Instances) {
         if (goneStates.has(State?.Name ?? '')) continue;
-        const attached = BlockDeviceMappings.map(({ Ebs }) => Ebs?.VolumeId ?? '');
-        const bytes = attached.reduce((sum, volume) => sum + (sizes.get(volume) ?? 0), 0);
-        for (const volume of attached) sizes.delete(volume);
+        const attached = BlockDeviceMappings.flatMap(({ Ebs }) => Ebs?.VolumeId ?? []);
+        for (const volume of attached) inUse.add(volume);
+        // Disks of its host, or volumes that were made since volumes were listed: not nothing.
+        const isUnknown = rest.RootDeviceType === 'instance-store' || attached.some((one) => !sizes.has(one));
+        const bytes = isUnknown
+          ? undefined
+          : attached.reduce((sum, volume) => sum + (sizes.get(volume) ?? 0), 0);
         const name = Tags.find(({ Key }) => Key === 'Name')?.Value;
         yield {
           arn: this.#ec2Arn('instance', InstanceId),
@@ -92,7 +98,7 @@ export class AccountInventory {
       }
     }
     for (const [volume, bytes] of sizes)
-      yield { arn: this.#ec2Arn('volume', volume), kind: 'ebs-volume', bytes };
+      if (!inUse.has(volume)) yield { arn: this.#ec2Arn('volume', volume), kind: 'ebs-volume', bytes };
   }
 
   async *listFileSystems(signal?: AbortSignal): AsyncGenerator<InventoryItem> {

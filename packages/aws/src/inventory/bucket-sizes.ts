@@ -1,8 +1,8 @@
 import {
   type CloudWatchClient,
   type Dimension,
-  GetMetricDataCommand,
   type MetricDataQuery,
+  paginateGetMetricData,
   paginateListMetrics,
 } from '@aws-sdk/client-cloudwatch';
 import { toEngineError } from '../sdk/sdk-errors.ts';
@@ -31,18 +31,21 @@ export async function readBucketSizes(
       for (const { Dimensions = [] } of page.Metrics ?? []) metrics.push(Dimensions);
     for (let at = 0; at < metrics.length; at += queriesACall) {
       const some = metrics.slice(at, at + queriesACall);
-      const command = new GetMetricDataCommand({
+      const query = {
         StartTime: new Date(now.getTime() - daysLookedAt * dayMs),
         EndTime: now,
-        ScanBy: 'TimestampDescending',
+        ScanBy: 'TimestampDescending' as const,
         MetricDataQueries: some.map(queryOf),
-      });
-      const answer = await cloudWatch.send(command, { abortSignal: signal });
-      for (const { Id = '', Values = [] } of answer.MetricDataResults ?? []) {
-        const [newest] = Values;
-        const bucket = some[Number(Id.slice(1))]?.find(({ Name }) => Name === 'BucketName')?.Value;
-        if (bucket !== undefined && newest !== undefined)
-          sizes.set(bucket, (sizes.get(bucket) ?? 0) + newest);
+      };
+      /** The newest value of each: a page may go on with older ones. */
+      const newest = new Map<string, number>();
+      const pages = paginateGetMetricData({ client: cloudWatch }, query, { abortSignal: signal });
+      for await (const page of pages)
+        for (const { Id = '', Values: [value] = [] } of page.MetricDataResults ?? [])
+          if (value !== undefined && !newest.has(Id)) newest.set(Id, value);
+      for (const [id, value] of newest) {
+        const bucket = some[Number(id.slice(1))]?.find(({ Name }) => Name === 'BucketName')?.Value;
+        if (bucket !== undefined) sizes.set(bucket, (sizes.get(bucket) ?? 0) + value);
       }
     }
     return sizes;
