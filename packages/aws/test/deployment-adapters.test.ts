@@ -1,6 +1,7 @@
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { HeadBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { ListSubscriptionsByTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { InvalidInputError, type ResourceArn } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
@@ -8,6 +9,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { expect, test } from 'vitest';
 import { checkTargetBucket } from '../src/targets/check-target-bucket.ts';
 import { CloudWatchMetrics } from '../src/deployment/cloudwatch-metrics.ts';
+import { readSubscriptions } from '../src/inventory/deployment-limits.ts';
 import { openSource } from '../src/sources/open-source.ts';
 import { bucketOfArn, instanceOfArn, kindOfArn, volumeOfArn } from '../src/sdk/resource-arns.ts';
 import { countMessages } from '../src/deployment/sqs-queues.ts';
@@ -118,4 +120,14 @@ test('what has no files is not opened as a source of files', () => {
   for (const kind of ['directory', 'ec2-instance', 'ebs-volume'] as const) {
     expect(() => openSource(opener, { arn, kind }, { prefixes: [] })).toThrow('arn:x');
   }
+});
+
+test('a subscription that was ended is listed for some days, and reaches nobody', async () => {
+  const sns = new SNSClient({});
+  const listed = ['Deleted', 'PendingConfirmation', 'arn:aws:sns:eu-west-1:111122223333:alarms:1'];
+  mockClient(sns)
+    .on(ListSubscriptionsByTopicCommand)
+    .resolves({ Subscriptions: listed.map((SubscriptionArn) => ({ SubscriptionArn })) });
+
+  expect(await readSubscriptions(sns, 'arn:topic')).toEqual({ confirmed: 1, pending: 1 });
 });

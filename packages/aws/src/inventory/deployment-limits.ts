@@ -25,7 +25,8 @@ export async function readSubscriptions(
     for await (const page of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn: topicArn }))
       for (const { SubscriptionArn } of page.Subscriptions ?? [])
         if (SubscriptionArn === 'PendingConfirmation') pending += 1;
-        else confirmed += 1;
+        // Those that somebody ended stay in the list for some days, as `Deleted`.
+        else if (SubscriptionArn?.startsWith('arn:') === true) confirmed += 1;
     return { confirmed, pending };
   } catch (error) {
     throw toEngineError(error, `listing the subscriptions of ${topicArn}`);

@@ -13,7 +13,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { BackupError } from '@holdfast/engine';
-import { toEngineError } from '../sdk/sdk-errors.ts';
+import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 
 /** What AWS answered to one question, or why it did not. */
 export interface ProtectionFact {
@@ -73,36 +73,55 @@ export async function readVaultProtection(
   ];
 }
 
-/** Trails whose selectors name the bucket, and whether they are at work. */
+/**
+ * Trails whose selectors name the bucket, and whether they are at work. Trails of an organization and of other regions
+ * are listed here, too, and may be asked about only where they belong: they have a `problem`, and hide no other.
+ */
 async function findTrails(cloudTrail: CloudTrailClient, bucket: string): Promise<readonly object[]> {
   const { trailList = [] } = await cloudTrail.send(new DescribeTrailsCommand({}));
   const found: object[] = [];
   for (const { TrailARN = '', LogFileValidationEnabled, S3BucketName } of trailList) {
-    const selectors = await cloudTrail.send(new GetEventSelectorsCommand({ TrailName: TrailARN }));
-    if (!JSON.stringify(selectors).includes(`:::${bucket}`)) continue;
-    const status = await cloudTrail.send(new GetTrailStatusCommand({ Name: TrailARN }));
-    const { IsLogging, LatestDeliveryTime, LatestDeliveryError } = status;
-    found.push({
-      TrailARN,
-      S3BucketName,
-      LogFileValidationEnabled,
-      IsLogging,
-      LatestDeliveryTime,
-      LatestDeliveryError,
-      selectors: selectors.AdvancedEventSelectors ?? selectors.EventSelectors,
-    });
+    try {
+      const selectors = await cloudTrail.send(new GetEventSelectorsCommand({ TrailName: TrailARN }));
+      // An ARN of its objects, and no longer name.
+      if (!JSON.stringify(selectors).includes(`:::${bucket}/`)) continue;
+      const status = await cloudTrail.send(new GetTrailStatusCommand({ Name: TrailARN }));
+      const { IsLogging, LatestDeliveryTime, LatestDeliveryError } = status;
+      found.push({
+        TrailARN,
+        S3BucketName,
+        LogFileValidationEnabled,
+        IsLogging,
+        LatestDeliveryTime,
+        LatestDeliveryError,
+        selectors: selectors.AdvancedEventSelectors ?? selectors.EventSelectors,
+      });
+    } catch (cause) {
+      found.push({ TrailARN, problem: problemOf(cause, `reading trail ${TrailARN}`) });
+    }
   }
   return found;
 }
+
+/** S3's names for that there is none of what was asked for, which is an answer. */
+const noneNames: ReadonlySet<string> = new Set([
+  'NoSuchBucketPolicy',
+  'NoSuchPublicAccessBlockConfiguration',
+  'ObjectLockConfigurationNotFoundError',
+]);
 
 async function factOf(what: string, read: () => Promise<unknown>): Promise<ProtectionFact> {
   try {
     return { what, value: (await read()) ?? null };
   } catch (cause) {
-    const error = toEngineError(cause, `reading the ${what}`);
-    // That there is no policy, or no lock, is a fact as well, and the message has S3's name for it.
-    if (!(error instanceof BackupError)) throw error;
-    if (error.kind === 'credentials') throw error;
-    return { what, problem: error.message };
+    if (noneNames.has(errorName(cause))) return { what, value: null };
+    return { what, problem: problemOf(cause, `reading the ${what}`) };
   }
+}
+
+/** @throws what nobody but the caller can do something about: a mistake of ours, refused credentials. */
+function problemOf(cause: unknown, doing: string): string {
+  const error = toEngineError(cause, doing);
+  if (!(error instanceof BackupError) || error.kind === 'credentials') throw error;
+  return error.message;
 }

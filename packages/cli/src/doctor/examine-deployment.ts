@@ -53,8 +53,7 @@ export async function* examineDeployment(
     if (first === undefined) return good('its format and all its keys can be read');
     return attention(`${countText(losses.length, 'file')} of it damaged: ${first.message}`);
   });
-  for (const fact of await deployment.readProtection())
-    yield { what: fact.what, ...(fact.problem === undefined ? judgeFact(fact) : unknown(fact.problem)) };
+  for (const fact of await deployment.readProtection()) yield { what: fact.what, ...judgeFact(fact) };
   yield await check('functions at once', async () => {
     const workers = await deployment.findWorkers();
     const { limit, unreserved } = await deployment.readFunctionsAtOnce();
@@ -98,8 +97,9 @@ async function check(what: string, look: () => Promise<Finding>): Promise<CheckR
   }
 }
 
-/** Judges what AWS answered about how the vault is protected; policies are for people to read, in `evidence`. */
-function judgeFact({ what, value }: ProtectionFact): Finding {
+/** Judges what AWS answered about how the vault is protected; what policies say is for people to read, in `evidence`. */
+export function judgeFact({ what, value, problem: refusal }: ProtectionFact): Finding {
+  if (refusal !== undefined) return unknown(refusal);
   const has = (value ?? {}) as Record<string, unknown>;
   switch (what) {
     case 'object lock of the bucket':
@@ -126,18 +126,24 @@ function judgeFact({ what, value }: ProtectionFact): Finding {
       const trails = (value ?? []) as readonly {
         readonly IsLogging?: boolean;
         readonly LatestDeliveryError?: string;
+        readonly problem?: string;
       }[];
-      if (trails.length === 0)
+      const [hidden] = trails.flatMap(({ problem }) => problem ?? []);
+      const known = trails.filter(({ problem }) => problem === undefined);
+      if (known.length === 0 && hidden !== undefined) return unknown(hidden);
+      if (known.length === 0)
         return attention('none records deletes in the vault: deploy HoldfastMonitoring');
-      const silent = trails.filter(
+      const silent = known.filter(
         ({ IsLogging, LatestDeliveryError }) => IsLogging !== true || LatestDeliveryError,
       );
       return silent.length === 0
-        ? good(`${trails.length} at work`)
-        : attention(`${silent.length} of ${trails.length} stopped, or cannot deliver: see CloudTrail`);
+        ? good(`${known.length} at work`)
+        : attention(`${silent.length} of ${known.length} stopped, or cannot deliver: see CloudTrail`);
     }
     default:
-      return good(value === null || value === undefined ? 'none' : 'there is one');
+      return value === null || value === undefined
+        ? attention('there is none: deploy HoldfastStorage again')
+        : good('there is one');
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   RestoreRow,
   StoredState,
 } from '@holdfast/engine';
+import { judgeFact } from '../doctor/examine-deployment.ts';
 
 /** What a run of `evidence` found about the points of a resource or plan. */
 export interface Evidence {
@@ -85,7 +86,10 @@ export function findingsOf(evidence: Evidence): readonly string[] {
     findings.push(
       `${objects.byMode['governance']} objects are locked in governance mode, which s3:BypassGovernanceRetention overrides`,
     );
-  for (const { what, problem } of protection) if (problem !== undefined) findings.push(`${what}: ${problem}`);
+  for (const fact of protection) {
+    const { state, finding } = judgeFact(fact);
+    if (state !== 'good') findings.push(`${fact.what}: ${finding}`);
+  }
   if (audit.problems.length > 0) findings.push(`the audit log has ${audit.problems.length} problems`);
   if (verified === undefined)
     findings.push('no content was read: --verify reads the newest point of each resource');

@@ -77,6 +77,16 @@ test('names everything that is not, each with what to do', async () => {
   });
 });
 
+test('a trail that belongs to somebody else says nothing about those of the account', async () => {
+  const elsewhere = { TrailARN: 'org', problem: 'reading trail org is not possible' };
+  const what = 'trails over the bucket';
+  cli.protection = [{ what, value: [elsewhere] }];
+  expect(await attention()).toEqual({ [what]: `unknown: ${elsewhere.problem}` });
+
+  cli.protection = [{ what, value: [elsewhere, { IsLogging: true }] }];
+  expect(await attention()).toEqual({});
+});
+
 test('what it may not look at is unknown, and hides nothing else', async () => {
   cli.plans = undefined;
   cli.deployedVersion = undefined;

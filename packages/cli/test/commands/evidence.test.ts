@@ -69,6 +69,8 @@ test('the page shows what AWS answered, and names that others chose as text', as
   cli.protection = [
     { what: 'policy of the bucket', value: { Statement: [{ Sid: '<script>alert(1)</script>' }] } },
     { what: 'trails over the bucket', problem: 'cloudtrail:DescribeTrails was refused' },
+    { what: 'public access to the bucket', value: null },
+    { what: 'key of the vault', value: { KeyState: 'PendingDeletion' } },
   ];
 
   const { out } = await cli.run('evidence', 'photos', '--out', directory);
@@ -78,6 +80,8 @@ test('the page shows what AWS answered, and names that others chose as text', as
   expect(page).not.toContain('<script');
   expect(page).toContain('<h3>trails over the bucket</h3>\n<pre>cloudtrail:DescribeTrails was refused</pre>');
   expect(out).toContain('to look at: trails over the bucket: cloudtrail:DescribeTrails was refused');
+  expect(out).toContain('to look at: public access to the bucket: not blocked in every way');
+  expect(out).toContain('to look at: key of the vault: PendingDeletion: nothing can be restored without it');
 });
 
 test('says that images in snapshots alone were not read', async () => {
