@@ -15,7 +15,7 @@ export const coverageCommand = defineCommand({
   declare: (command) =>
     command
       .option('--all', 'what is backed up, or empty, too')
-      .option('--check', 'exit with 5 when something that could be backed up is not'),
+      .option('--check', 'exit with 5 when something that could be backed up is not, or nobody may look'),
   async run(context, { all, check }): Promise<ExitCode> {
     const connection = await context.connect();
     const { catalog } = connection.services;
@@ -24,19 +24,25 @@ export const coverageCommand = defineCommand({
     const coverage = await readCoverage(connection, standings, inventoryParts, context.signal);
     const vanished = await findVanished(catalog, standings);
     const shown = coverage.items
-      .filter(({ coverage: one }) => all === true || one === 'no-plan' || one === 'unsupported')
+      .filter((one) => all === true || isOpen(one) || one.coverage === 'unsupported')
       .toSorted((a, b) => rankOf(a) - rankOf(b) || sizeOf(b) - sizeOf(a));
     if (context.out.json) await context.out.document(documentOf({ ...coverage, items: shown }, vanished));
     else await print(coverage, shown, vanished, context);
-    const isCovered = coverage.items.every(({ coverage: one }) => one !== 'no-plan') && vanished.length === 0;
+    // What nobody looked at may be anything.
+    const isCovered = !coverage.items.some(isOpen) && vanished.length === 0 && coverage.unknown.length === 0;
     return check === true && !isCovered ? exitCodes.unprotected : exitCodes.ok;
   },
 });
 
+/** It could be backed up, and has no plan, or a plan and nothing that came of it. */
+function isOpen({ coverage, standing }: CoveredItem): boolean {
+  return coverage === 'no-plan' || standing === 'unprotected';
+}
+
 const ranks = { 'no-plan': 0, unsupported: 1, 'backed-up': 2, empty: 3 } as const;
 
-function rankOf({ coverage }: CoveredItem): number {
-  return ranks[coverage];
+function rankOf(item: CoveredItem): number {
+  return isOpen(item) ? ranks['no-plan'] : ranks[item.coverage];
 }
 
 /** What is not known may be large. */
@@ -108,10 +114,12 @@ async function print(
 function coverageText(items: readonly CoveredItem[]): string {
   const of = (wanted: CoveredItem['coverage']) => items.filter(({ coverage }) => coverage === wanted);
   const open = of('no-plan');
+  const planned = of('backed-up');
+  const waiting = planned.filter(isOpen).length;
   const bytes = open.reduce((sum, { item }) => sum + (item.bytes ?? 0), 0);
   const more = open.some(({ item }) => item.bytes === undefined) ? ' and more' : '';
   return (
     `coverage   ${countText(open.length, 'resource')} with data (${bytesText(bytes)}${more}) and no plan, ` +
-    `${of('backed-up').length} backed up, ${of('unsupported').length} of kinds that are not supported`
+    `${planned.length - waiting} backed up, ${waiting === 0 ? '' : `${waiting} with a plan and unprotected, `}${of('unsupported').length} of kinds that are not supported`
   );
 }

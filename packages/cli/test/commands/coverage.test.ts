@@ -46,12 +46,12 @@ test('lists what has data and no plan, the largest first, and what cannot be bac
   const { code, out } = await cli.run('coverage');
 
   expect(out).toMatch(
-    /^coverage {3}3 resources with data \(116 GiB and more\) and no plan, 2 backed up, 1 of kinds/,
+    /^coverage {3}3 resources with data \(116 GiB and more\) and no plan, 1 backed up, 1 with a plan and unprotected, 1 of kinds/,
   );
   expect(
     out
       .split('\n')
-      .slice(2, 7)
+      .slice(2, 8)
       .map((line) => line.replaceAll(/ {2,}/g, ' | ')),
   ).toEqual([
     'RESOURCE | KIND | SIZE | A COPY | STANDING | WHY',
@@ -60,6 +60,7 @@ test('lists what has data and no plan, the largest first, and what cannot be bac
     expect.stringMatching(
       /^i-1 web \| ec2-instance \| 16 GiB \| \S+ \| no-plan \| 1 of 2 volumes have no plan$/,
     ),
+    expect.stringMatching(/^i-2 \| ec2-instance \| 8.0 GiB \| \S+ \| unprotected \| by its volumes$/),
     expect.stringMatching(
       /^fs-1 \| efs-file-system \| 4.0 KiB \| \S+ \| unsupported \| this version cannot back it up$/,
     ),
@@ -75,13 +76,13 @@ test('shows with --all what is backed up and how well, but nothing of its own', 
       { arn: 'arn:aws:s3:::new', bytes: null, copyDollarsMonth: null },
       { coverage: 'no-plan' },
       { coverage: 'no-plan' },
-      { coverage: 'unsupported' },
       {
         arn: `${ec2}:instance/i-2`,
         coverage: 'backed-up',
         standing: 'unprotected',
         reason: 'by its volumes',
       },
+      { coverage: 'unsupported' },
       { arn: bucketArn, coverage: 'backed-up', standing: 'protected' },
       { arn: 'arn:aws:s3:::empty', coverage: 'empty' },
     ],
@@ -100,9 +101,16 @@ test('goes on where a part of the account may not be looked at, and names it', a
 test('ends with 5 for --check where something that could be backed up is not', async () => {
   expect((await cli.run('coverage', '--check')).code).toBe(5);
 
-  cli.inventory.buckets = [];
+  const [, , , empty] = cli.inventory.buckets as InventoryItem[];
+  cli.inventory.buckets = [empty as InventoryItem];
+  const machines = cli.inventory.machines as InventoryItem[];
+  cli.inventory.machines = machines.slice(1);
+  expect((await cli.run('coverage', '--check')).code).toBe(5); // A plan alone is no backup.
   cli.inventory.machines = [];
   expect((await cli.run('coverage', '--check')).code).toBe(0);
+  cli.inventory.databases = new AccessDeniedError('rds:DescribeDBInstances is denied; allow it');
+  expect((await cli.run('coverage', '--check')).code).toBe(5); // Nobody knows.
+  cli.inventory.databases = [];
 
   await cli.plantPoint({
     pointId: '20261120T020000Z-00000000000000bb' as PointId,
