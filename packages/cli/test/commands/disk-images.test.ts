@@ -125,7 +125,7 @@ describe('restore --to-file', () => {
       `holdfast: volume "/dev/sdz" is not in point ${point}; it has vol-0a1 (/dev/xvda), vol-0b2 (/dev/sdf)\n`,
     ]);
     expect(nowhere.err).toContain('--volume goes with --to-file only');
-    expect(directory.err).toContain('or a volume of it with --to-file <file>');
+    expect(directory.err).toContain('a volume of it with --to-file <file>, or files in it with --path');
     expect(cli.executions.started).toEqual([]);
   });
 
