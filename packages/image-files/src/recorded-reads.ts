@@ -46,13 +46,14 @@ export class ReadRecorder {
 
   /**
    * Tells whether work would read the same in another point: of blocks that did not change that is known, of the others
-   * the bytes are compared.
+   * the bytes are compared. What had problems is never the same: a read that failed is not among the reads.
    */
   async isSame(
-    { reads }: Recorded<unknown>,
+    { result, reads }: Recorded<{ readonly problems: readonly string[] }>,
     changed: ChangedPlaces,
     findVolume: FindVolume,
   ): Promise<boolean> {
+    if (result.problems.length > 0) return false;
     try {
       for (const { id, ...read } of reads) {
         if (!changed.has(read)) continue;
