@@ -21,6 +21,9 @@ export type OrderedStep = { readonly path: string } & (
   | { readonly node?: undefined; readonly error: BackupError }
 );
 
+/** Beyond it nothing is entered: no system could open it, and paths would take more memory the deeper they are. */
+const mostPathBytes = 2 ** 16;
+
 interface Name {
   /** Below the directory; with a `/` at the end if it says that it is one. */
   readonly text: string;
@@ -90,14 +93,17 @@ async function listNames(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly names: readonly Name[]; readonly error: BackupError | undefined }> {
   const names: Name[] = [];
-  const known = new Set<string>();
+  /** Names, and whether it was told that they are there again: once, or a block that is many would be endless. */
+  const known = new Map<string, 'once' | 'told'>();
   let error: BackupError | undefined;
   try {
     for await (const { name, id, kind } of directory.list(signal)) {
       const text = latinOf(name);
+      const before = known.get(text);
+      if (before === 'told') continue;
+      const twice = before === 'once';
+      known.set(text, twice ? 'told' : 'once');
       const isDirectory = (kind ?? (await kindOf(fileSystem, id, signal))) === 'directory';
-      const twice = known.has(text);
-      known.add(text);
       names.push({
         text: isDirectory ? `${text}/` : text,
         id,
@@ -121,8 +127,10 @@ function complaintOf(path: string, node: FileNode, entered: ReadonlySet<number>)
   const isDirectory = path.endsWith('/');
   if ((node.kind === 'directory') !== isDirectory)
     return damaged(path, `it is a ${node.kind}, and its directory says otherwise`);
-  return isDirectory && entered.has(node.id)
-    ? damaged(path, `directory ${node.id} is in more than one place`)
+  if (!isDirectory) return undefined;
+  if (entered.has(node.id)) return damaged(path, `directory ${node.id} is in more than one place`);
+  return path.length > mostPathBytes
+    ? damaged(path, `its path is longer than ${mostPathBytes} bytes`)
     : undefined;
 }
 
