@@ -269,18 +269,21 @@ class Check {
       this.#find('shared-blocks', path, `block ${shared} of its content is in use by something else, too`);
   }
 
-  /** @returns the first block of a stretch that was in use before. */
+  /**
+   * Takes the blocks of a stretch, up to one that was in use before: many files that each have all of a disk would take
+   * forever.
+   * @returns that block.
+   */
   #takeBlocks(at: number, bytes: number): number | undefined {
     const { blockBytes, sharesBlocks } = this.#fileSystem.facts;
     if (sharesBlocks) return undefined;
-    let shared: number | undefined;
     const end = Math.ceil((at + bytes) / blockBytes);
     for (let block = Math.floor(at / blockBytes); block < end; block += 1) {
       const isNew = this.#blocks.add(block);
       if (isNew === undefined) this.#uncompared += 1;
-      if (isNew === false) shared ??= block;
+      if (isNew === false) return block;
     }
-    return shared;
+    return undefined;
   }
 
   async #takeOwnBlocks(): Promise<void> {
