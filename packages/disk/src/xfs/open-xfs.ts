@@ -1,4 +1,4 @@
-import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
+import { DiskBytesLostError, DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
 import type { FileNode, FileSystem, OpenFileSystemOptions } from '../file-system/file-system.ts';
 import { makeNode } from '../file-system/make-node.ts';
 import type { ByteSource } from '../source/byte-source.ts';
@@ -33,7 +33,7 @@ export async function openXfs(
     nodeOf(volume, await readXfsInode(volume, id, nodeSignal));
   const madeGood =
     copy === undefined ? [] : [`${copy.damage.message}; its copy in group ${copy.group} was used`];
-  const log = await readLogState(volume, signal);
+  const log = await findLogState(volume, signal);
   return {
     facts: {
       type: 'xfs',
@@ -60,19 +60,32 @@ export async function openXfs(
   };
 }
 
-const logNotices: Readonly<Record<LogState, readonly string[]>> = {
+/** Bytes of the log that are lost are none of a file's. */
+async function findLogState(volume: XfsVolume, signal: AbortSignal | undefined): Promise<LogState | 'lost'> {
+  try {
+    return await readLogState(volume, signal);
+  } catch (error) {
+    if (error instanceof DiskBytesLostError) return 'lost';
+    throw error;
+  }
+}
+
+const logNotices: Readonly<Record<LogState | 'lost', readonly string[]>> = {
   clean: [],
   dirty: [
     'the log of this XFS was not replayed: it was mounted when it was copied, or not unmounted. Content that was synced ' +
       'is there; names, sizes and attributes that changed shortly before, mostly within half a minute, may be as they ' +
       'were, and a directory or file that was being changed may look damaged. A mount of a restored volume replays it',
   ],
+  lost: [
+    'bytes of the log of this XFS are lost: what is in it is not there, and whether it was unmounted is not known',
+  ],
   elsewhere: [
     'the log of this XFS is on a device of its own: what is in it is not there, and whether it was unmounted is not known',
   ],
 };
 
-function noticesOf(volume: XfsVolume, log: LogState): string[] {
+function noticesOf(volume: XfsVolume, log: LogState | 'lost'): string[] {
   const notices = [...logNotices[log]];
   if (volume.has('needsrepair'))
     notices.push(

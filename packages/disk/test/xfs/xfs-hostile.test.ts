@@ -2,7 +2,9 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  type ByteSource,
   cacheBlocks,
+  DiskBytesLostError,
   type FileNode,
   type FileSystem,
   findPath,
@@ -390,4 +392,21 @@ describe('a superblock of XFS', () => {
 
     expect((await openFileSystem(fileSource(file))).notices.join()).toContain('must be repaired');
   });
+});
+
+test('a log of which bytes are lost costs no file', async () => {
+  const at = Number(kept.readBigUInt64BE(48)) * blockBytes;
+  const source: ByteSource = {
+    bytes: kept.length,
+    read: async (offset, length) => {
+      if (offset + length > at && offset < at + blockBytes) throw new DiskBytesLostError('lost');
+      return kept.subarray(offset, offset + length);
+    },
+  };
+
+  const fileSystem = await openFileSystem(source);
+
+  expect(fileSystem.facts.isClean).toBe(false);
+  expect(fileSystem.notices).toEqual([expect.stringContaining('bytes of the log of this XFS are lost')]);
+  expect((await findPath(fileSystem, Buffer.from('file')))?.bytes).toBe(10_000);
 });
