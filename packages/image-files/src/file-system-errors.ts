@@ -1,5 +1,5 @@
-import { DiskError, DiskUnsupportedError } from '@holdfast/disk';
-import { BackupError, NotSupportedError } from '@holdfast/engine';
+import { type ByteSource, DiskBytesLostError, DiskError, DiskUnsupportedError } from '@holdfast/disk';
+import { BackupError, isDamage, NotSupportedError } from '@holdfast/engine';
 
 /** The file system of a volume cannot be read as it is, although the vault gives its blocks as they were. */
 class FileSystemError extends BackupError {
@@ -17,6 +17,8 @@ export async function namingPath<Result>(path: string, work: () => Promise<Resul
     return await work();
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
+    const ofVault = findDamageOfVault(error);
+    if (ofVault !== undefined) throw ofVault;
     const message = `${JSON.stringify(path)}: ${error.message}`;
     if (error instanceof DiskUnsupportedError)
       throw new NotSupportedError(`${message}; restore the volume with "--to-file" or "--to-volumes"`, {
@@ -24,4 +26,24 @@ export async function namingPath<Result>(path: string, work: () => Promise<Resul
       });
     throw new FileSystemError(message, { cause: error });
   }
+}
+
+/**
+ * A way to read in which damage of the vault is what readers of file systems know as lost bytes, so that they get around
+ * it where they can: by copies, and entry by entry.
+ */
+export function knownAsLost(read: ByteSource['read']): ByteSource['read'] {
+  return async (...place) => {
+    try {
+      return await read(...place);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      throw new DiskBytesLostError(error.message, { cause: error });
+    }
+  };
+}
+
+/** The damage of the vault by which bytes were lost. */
+export function findDamageOfVault(error: DiskError): BackupError | undefined {
+  return error instanceof DiskBytesLostError && isDamage(error.cause) ? error.cause : undefined;
 }

@@ -1,5 +1,5 @@
-import type { ByteSource } from '@holdfast/disk';
-import { type ChangedBlocks, type ChunkId, isOfKind, type PointReader } from '@holdfast/engine';
+import { type ByteSource, DiskBytesLostError } from '@holdfast/disk';
+import type { ChangedBlocks, ChunkId, PointReader } from '@holdfast/engine';
 import type { ImagePart } from './image-part.ts';
 
 /** A stretch of a volume that something was read from. */
@@ -64,7 +64,7 @@ export class ReadRecorder {
       return true;
     } catch (error) {
       // Whoever reads it to use it says so.
-      if (isOfKind(error, 'damage')) return false;
+      if (error instanceof DiskBytesLostError) return false;
       throw error;
     }
   }

@@ -6,6 +6,7 @@ import {
   type PointVolume,
   readBlocks,
 } from '@holdfast/engine';
+import { knownAsLost } from './file-system-errors.ts';
 
 /** Blocks of 512 KiB that are kept, by their content, for all points that are searched: 128 MiB. */
 const mostBlocks = 256;
@@ -45,7 +46,7 @@ export function sharedVolume(
   const { bytes, blockBytes } = volume;
   return {
     bytes,
-    read: async (offset, length) => {
+    read: knownAsLost(async (offset, length) => {
       const range = {
         from: Math.floor(offset / blockBytes) * blockBytes,
         to: Math.min(bytes, Math.ceil((offset + length) / blockBytes) * blockBytes),
@@ -67,6 +68,6 @@ export function sharedVolume(
         whole.set(content.subarray(before, length - (at - offset)), Math.max(0, at - offset));
       }
       return whole;
-    },
+    }),
   };
 }

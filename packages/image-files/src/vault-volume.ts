@@ -1,13 +1,14 @@
 import type { ByteSource } from '@holdfast/disk';
 import { type PointReader, type PointVolume, readBlocks } from '@holdfast/engine';
 import { copyInto } from './copy-into.ts';
+import { knownAsLost } from './file-system-errors.ts';
 
 /** A volume of a point as a source: only the blocks that a read needs are fetched, each checked against its id. */
 export function vaultVolume(reader: PointReader, volume: PointVolume, signal?: AbortSignal): ByteSource {
   const { bytes, blockBytes } = volume;
   return {
     bytes,
-    read: async (offset, length) => {
+    read: knownAsLost(async (offset, length) => {
       const range = {
         from: Math.floor(offset / blockBytes) * blockBytes,
         to: Math.min(bytes, Math.ceil((offset + length) / blockBytes) * blockBytes),
@@ -18,6 +19,6 @@ export function vaultVolume(reader: PointReader, volume: PointVolume, signal?: A
         copyInto(whole, block.offset - offset, content);
       }
       return whole;
-    },
+    }),
   };
 }

@@ -1,5 +1,6 @@
 import { DiskError, type FileNode, type FileSystem } from '@holdfast/disk';
 import { BackupError, concernsOne, SourceEntryError } from '@holdfast/engine';
+import { findDamageOfVault } from '../file-system-errors.ts';
 import { bytesOfLatin, latinOf } from './latin-text.ts';
 
 /** A half-open range of paths, a character a byte: from inclusive, to exclusive; absent = unbounded. */
@@ -145,7 +146,8 @@ async function tried(path: string, work: Promise<FileNode>): Promise<FileNode | 
 /** An error that concerns one node, in terms of the product; all others are thrown on. */
 export function asEntryError(path: string, error: unknown): BackupError {
   if (concernsOne(error)) return error;
-  if (error instanceof DiskError) return damaged(path, error.message, { cause: error });
+  if (error instanceof DiskError)
+    return findDamageOfVault(error) ?? damaged(path, error.message, { cause: error });
   throw error;
 }
 
