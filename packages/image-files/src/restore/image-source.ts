@@ -1,6 +1,7 @@
 import type { FileNode, NodeKind } from '@holdfast/disk';
 import {
   type BackupError,
+  equalBytes,
   type KeyRange,
   mapConcurrent,
   pathRangeOf,
@@ -11,6 +12,7 @@ import {
   type RestoreSource,
   type SampleOptions,
   type SourceEntry,
+  SourceEntryError,
 } from '@holdfast/engine';
 import type { PointImage } from '../point-image.ts';
 import { readInStretches } from '../read-in-stretches.ts';
@@ -130,11 +132,19 @@ class ImageFiles implements RestoredFiles {
     return this.#open?.file;
   }
 
-  async open(_path: Uint8Array, from: number): Promise<RestoredFile> {
+  /** @throws SourceEntryError it could be read before, and cannot now: its directory is damaged since. */
+  async open(path: Uint8Array, from: number): Promise<RestoredFile> {
     const file = await this.next();
-    if (file === undefined || !('entry' in file) || this.#open === undefined)
-      throw new TypeError('the file that a restore goes on with is not there any more');
-    this.#open = { ...this.#open, from };
+    if (file === undefined || !('entry' in file) || !equalBytes(file.entry.path, path)) {
+      const why =
+        file !== undefined && 'why' in file && file.why instanceof Error ? `: ${file.why.message}` : '';
+      throw new SourceEntryError(
+        'unreadable',
+        new TextDecoder().decode(path),
+        `was begun, and cannot be read any more${why}; restore the other paths`,
+      );
+    }
+    if (this.#open !== undefined) this.#open = { ...this.#open, from };
     return file;
   }
 

@@ -17,6 +17,8 @@ import {
   InvalidInputError,
   type KeyRange,
   restoreEntries,
+  selectKeys,
+  SourceEntryError,
   StoredBytesDamagedError,
   UnknownNameError,
   type VolumeSnapshot,
@@ -157,6 +159,14 @@ test('a restore that goes on anew behind every entry comes to the same as in one
   expect(calls).toBe(whole.paths.length - 1);
   expect(failed).toEqual([]);
   expect(target.entries).toEqual(whole.target.entries);
+});
+
+test('a file that was begun and is not there any more is not gone on with by the next one', async () => {
+  const source = new ImageSource(imageOf(bytesSource(disk)), ['/dev/xvda/etc/']);
+  const begun = 'dev/xvda/etc/passw';
+  const files = await source.open({ from: selectKeys([begun])[0]?.from });
+
+  await expect(files.open(Buffer.from(begun), 10)).rejects.toThrow(SourceEntryError);
 });
 
 describe('paths', () => {
