@@ -1,5 +1,5 @@
 import { DiskError, type FileNode, type FileSystem, type NodeKind } from '@holdfast/disk';
-import { isOfKind, utf8 } from '@holdfast/engine';
+import { isOfKind, toHex, utf8 } from '@holdfast/engine';
 import { joinBytes } from './join-bytes.ts';
 
 /** Facts of a file, directory or link by which its versions are told apart. */
@@ -49,10 +49,20 @@ export async function listFacts(
       problems.push(`${new TextDecoder().decode(what)}: ${error.message}`);
     }
   };
+  const known = new Set<string>();
+  let hasTwice = false;
   await noting(path, async () => {
     const directory = await fileSystem.node(id, signal);
     for await (const entry of directory.list(signal)) {
       const child = joinBytes(path, entry.name);
+      const name = toHex(entry.name);
+      // Told of once, and listed once: a directory that has one block many times would be endless.
+      if (known.has(name)) {
+        if (!hasTwice) problems.push(`${new TextDecoder().decode(child)}: its directory has the name twice`);
+        hasTwice = true;
+        continue;
+      }
+      known.add(name);
       await noting(child, async () => {
         let node: FileNode | undefined;
         if (entry.kind === undefined) node = await fileSystem.node(entry.id, signal);
