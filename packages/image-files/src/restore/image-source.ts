@@ -60,8 +60,8 @@ export class ImageSource implements RestoreSource {
     for (const selected of this.#paths.slice(0, most)) {
       let left = each;
       for await (const { path, node } of this.#walkPath(selected, {}, signal)) {
-        const entry = node && (await entryOfNode(bytesOfLatin(path), node, signal));
-        if (entry !== undefined) found.push(entry);
+        const file = node && (await entryOfNode(bytesOfLatin(path), node, signal));
+        if (file !== undefined) found.push(file.entry);
         left -= 1;
         if (left === 0) break;
       }
@@ -164,12 +164,11 @@ class ImageFiles implements RestoredFiles {
     const bytes = bytesOfLatin(path);
     if (error !== undefined) return { file: { path: bytes, why: error } };
     try {
-      const entry = await entryOfNode(bytes, node, this.#signal);
-      if (entry === undefined) return { file: { path: bytes, why: 'special-files' } };
-      const file = {
-        entry,
-        ...(entry.kind === 'file' && node.names > 1 && { unkept: ['hard-links'] as const }),
-      };
+      const known = await entryOfNode(bytes, node, this.#signal);
+      if (known === undefined) return { file: { path: bytes, why: 'special-files' } };
+      const { entry, unkept = [] } = known;
+      const hasMoreNames = entry.kind === 'file' && node.names > 1;
+      const file = { entry, unkept: hasMoreNames ? ([...unkept, 'hard-links'] as const) : unkept };
       if (entry.kind !== 'file' || entry.size > wholeBytes) return { file, node };
       return { file, node, pieces: await this.#readWhole(path, node) };
     } catch (failure) {

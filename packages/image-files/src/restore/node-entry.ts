@@ -1,9 +1,10 @@
-import type { FileNode, NodeKind } from '@holdfast/disk';
+import { DiskUnsupportedError, type FileNode, type NodeAttribute, type NodeKind } from '@holdfast/disk';
 import {
   exactAttributes,
   fileAttributes,
   linkAttributes,
   millisecondsOf,
+  type RestoredFile,
   type SourceEntry,
 } from '@holdfast/engine';
 
@@ -17,7 +18,8 @@ function entryKindOf(kind: NodeKind): SourceEntry['kind'] | undefined {
 }
 
 /**
- * The entry of a node, with all that a file system keeps of it: extended attributes and nanoseconds, too.
+ * The entry of a node, with all that a file system keeps of it: extended attributes and nanoseconds, too. Where it has
+ * attributes that cannot be given, such as a long stream of NTFS, its content comes without any.
  * @returns `undefined` of a socket, pipe or device.
  * @throws DiskError its attributes or its target are damaged.
  */
@@ -25,11 +27,12 @@ export async function entryOfNode(
   path: Uint8Array,
   node: FileNode,
   signal: AbortSignal | undefined,
-): Promise<SourceEntry | undefined> {
+): Promise<RestoredFile | undefined> {
   const kind = entryKindOf(node.kind);
   if (kind === undefined) return undefined;
   const { id, bytes, mode, owner, modifiedAt, changedAt } = node;
-  return {
+  const attributes = await findAttributes(node, signal);
+  const entry: SourceEntry = {
     path,
     kind,
     size: kind === 'file' ? bytes : 0,
@@ -39,10 +42,23 @@ export async function entryOfNode(
       .join(':'),
     attributes: {
       ...fileAttributes({ mode, ...owner }),
-      ...exactAttributes(modifiedAt, await node.attributes(signal)),
+      ...exactAttributes(modifiedAt, attributes ?? []),
       ...(kind === 'symlink' && linkAttributes(await node.linkTarget(signal))),
     },
     userMetadata: {},
     tags: {},
   };
+  return { entry, unkept: attributes === undefined ? ['xattrs'] : [] };
+}
+
+async function findAttributes(
+  node: FileNode,
+  signal: AbortSignal | undefined,
+): Promise<readonly NodeAttribute[] | undefined> {
+  try {
+    return await node.attributes(signal);
+  } catch (error) {
+    if (error instanceof DiskUnsupportedError) return undefined;
+    throw error;
+  }
 }
