@@ -62,6 +62,14 @@ test('asks for the code of a profile that wants one, on stderr, and once for all
   expect(Object.fromEntries(asked[0] ?? [])).toMatchObject({ SerialNumber: serial, TokenCode: '123456' });
 });
 
+test('a code that nobody gives is a failure', async () => {
+  const input = new PassThrough();
+  const credentials = credentialsAskedFor({ input, output: new PassThrough() });
+  input.end();
+
+  await expect(credentials?.()).rejects.toThrow(`no code of ${serial} was given`);
+});
+
 test('leaves the credentials to the SDK where nobody can be asked', () => {
   expect(credentialsAskedFor(undefined)).toBeUndefined();
 });

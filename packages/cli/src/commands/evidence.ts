@@ -157,7 +157,8 @@ function objectFields({ name, versionId, kind, keptUntil, state, problem }: Stor
     storageClass: state?.storageClass ?? null,
     lockMode: state?.lock?.mode ?? null,
     lockedUntil: state?.lock?.until ?? null,
-    legalHold: state?.legalHold ?? false,
+    // Without s3:GetObjectLegalHold S3 leaves it out, as it does where there is none.
+    legalHold: state?.legalHold ?? null,
     neededUntil: keptUntil,
     problem: problem ?? null,
   };

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
+import { CredentialsRefusedError } from '@holdfast/engine';
 
 /** The terminal of a person, as far as a question needs it. */
 export interface Terminal {
@@ -14,11 +15,11 @@ export interface Terminal {
 function askMfaCode({ input, output }: Terminal): (serial: string) => Promise<string> {
   return async (serial) => {
     const lines = createInterface({ input, output, terminal: false });
-    try {
-      return (await lines.question(`code of ${serial}: `)).trim();
-    } finally {
-      lines.close();
-    }
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    // A question to which the input ends is never answered, and the process would end as if all were well.
+    lines.once('close', () => reject(new CredentialsRefusedError(`no code of ${serial} was given`)));
+    lines.question(`code of ${serial}: `).then((code) => resolve(code.trim()), reject);
+    return promise.finally(() => lines.close());
   };
 }
 

@@ -87,7 +87,8 @@ function partsText(
   seconds: number,
   before: { readonly seconds: number; readonly done: number } | undefined,
 ): string {
-  const share = total === 0 ? '' : `, ${Math.floor((100 * done) / total)} %`;
+  // The next map may be about to begin: that all parts are done is not that all is.
+  const share = done === total ? '' : `, ${Math.floor((100 * done) / total)} %`;
   const since = done - (before?.done ?? done);
   const left =
     since > 0 && before !== undefined ? ((total - done) * (seconds - before.seconds)) / since : undefined;

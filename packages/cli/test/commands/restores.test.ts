@@ -183,3 +183,14 @@ restore ${shortId}, 12 s: 12 of 40 parts, 30 %
 restore ${shortId}, 24 s: 20 of 40 parts, 50 %, about 30 s left
 `);
 });
+
+test('parts that are all done are no hundred percent, as others may follow', async () => {
+  cli.executions.onLook = async (_, look) => {
+    cli.executions.parts = { done: 12, total: 12 };
+    if (look === 7) cli.executions.end(execution, { status: 'succeeded' });
+  };
+
+  expect((await cli.run('restores', id, '--wait', '--progress')).err).toBe(
+    `restore ${shortId}, 12 s: 12 of 12 parts\n`,
+  );
+});
