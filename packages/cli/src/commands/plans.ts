@@ -26,6 +26,8 @@ interface PlanReport {
   readonly plan: Plan;
   readonly standings: Readonly<Record<ResourceStanding['standing'], number>>;
   readonly rules: readonly Rule[];
+  /** There are more runs than were looked at: a rule without one among them may have run before. */
+  readonly hasMoreRuns: boolean;
 }
 
 export const plansCommand = defineCommand({
@@ -70,7 +72,7 @@ async function readReport(
     const nextRun = findNextRun(plan, type, clock.now());
     return [{ type, schedule: expression, timeZone, nextRun, ...lastOf(runs, type) }];
   });
-  return { plan, standings, rules };
+  return { plan, standings, rules, hasMoreRuns: runs.length === mostRuns };
 }
 
 /** @param runs - the newest first. */
@@ -85,9 +87,10 @@ function lastOf(runs: readonly RunRow[], type: BackupType): Pick<Rule, 'lastStar
 
 function documentOf(reports: readonly PlanReport[], astray: readonly ResourceStanding[]) {
   return {
-    plans: reports.map(({ plan, standings, rules }) => ({
+    plans: reports.map(({ plan, standings, rules, hasMoreRuns }) => ({
       ...plan,
       resources: standings,
+      hasMoreRuns,
       rules: rules.map((rule) => ({
         ...rule,
         nextRun: rule.nextRun ?? null,
@@ -103,7 +106,7 @@ async function print(
   astray: readonly ResourceStanding[],
   { out, clock }: CommandContext,
 ): Promise<void> {
-  for (const [at, { plan, standings, rules }] of reports.entries()) {
+  for (const [at, { plan, standings, rules, hasMoreRuns }] of reports.entries()) {
     if (at > 0) await out.line();
     const count = Object.values(standings).reduce((sum, one) => sum + one, 0);
     await out.line(
@@ -116,7 +119,7 @@ async function print(
         nextRun === undefined ? schedule : timeInZone(nextRun, timeZone),
         nextRun === undefined ? '-' : durationText((nextRun.getTime() - clock.now().getTime()) / 1000),
         lastStarted === undefined ? '-' : timeText(lastStarted),
-        countsText(lastStates) || 'never ran',
+        countsText(lastStates) || (hasMoreRuns ? `not in its last ${mostRuns} runs` : 'never ran'),
       ]),
     );
   }

@@ -44,6 +44,16 @@ synthetic-full  rate(7 days)                           -  -                     
 `);
 });
 
+test('does not say of a rule that it never ran where older runs were not looked at', async () => {
+  for (let run = 0; run < 2000; run += 1)
+    await cli.plantRun({ resourceArn: `arn:aws:s3:::bucket-${run}` as ResourceArn });
+
+  const { out } = await cli.run('plans', 'daily');
+
+  expect(out).toMatch(/\nfull {12}.* not in its last 2000 runs\n/);
+  expect(out).not.toContain('never ran');
+});
+
 test('names resources whose tag names a plan that is not deployed', async () => {
   await cli.plantResource({ arn: other, plan: 'dayly' });
 
