@@ -121,6 +121,11 @@ async function printNotes(
     await out.line(
       `unknown    ${countText(packsUnknown, 'pack')} that points need are not in the catalog: run "holdfast catalog rebuild", then "holdfast verify"`,
     );
+  const unread = resources.reduce((sum, one) => sum + one.pointsUnread, 0);
+  if (unread > 0)
+    await out.line(
+      `unread     ${countText(unread, 'point')} cannot be read, and what they need is not in these numbers: see "holdfast verify"`,
+    );
   if (inSnapshots > 0)
     await out.line(
       `snapshots  ${countText(inSnapshots, 'point')} of images are EBS snapshots alone, which EBS bills, and which are not in these numbers`,

@@ -68,3 +68,12 @@ test('counts points whose resource is not tagged any more', async () => {
     resources: [{ resourceArn: bucketArn }, { resourceArn: other }],
   });
 });
+
+test('measures the others where a point cannot be read, and says so', async () => {
+  cli.store.decay('points/', 30);
+
+  const { code, out } = await cli.run('usage');
+
+  expect(out).toContain('unread     2 points cannot be read, and what they need is not in these numbers');
+  expect(code).toBe(0);
+});

@@ -1,3 +1,4 @@
+import { isDamage } from '../errors.ts';
 import type { PageId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
@@ -31,6 +32,8 @@ export interface ResourceUsage extends UsageAmounts {
   readonly logicalBytes: number;
   /** Points of snapshots alone take up nothing in the vault; EBS bills them. */
   readonly pointsInSnapshots: number;
+  /** Points whose root or pack map cannot be read: what they need is not counted. */
+  readonly pointsUnread: number;
   /** The same content in AWS Backup: all of the oldest point, and what is new in each later one. */
   readonly awsBackup: number;
   /** Share of the content that is new every day; absent where the points do not tell. */
@@ -119,20 +122,17 @@ async function lookAtResource(
   if (newest === undefined) return undefined;
   const seen = new Set<PageId>();
   let newestLiveBytes = 0;
+  let pointsUnread = 0;
   for (const point of points) {
     signal?.throwIfAborted();
-    const { root } = await readRoot(store, keys, arn, point.pointId, point.rootVersionId);
-    const { container } = root;
-    for (const { pack, kind } of root.pagePacks)
-      if (kind === 'pages' || pack !== container?.pack) owners.add(pack, owner);
-    if (container !== undefined) owners.add(container.pack, owner, container.storageClass);
-    const { range, share } = owners;
-    let liveBytes = 0;
-    for await (const pack of walkPacks({ store, keys }, root, { seen, range, signal })) {
-      liveBytes += pack.liveBytes;
-      if (pack.kind === 'chunks') owners.add(pack.packId, owner);
+    try {
+      const liveBytes = await addPoint({ store, keys }, point, { owner, owners, seen, signal });
+      if (point === newest) newestLiveBytes = liveBytes;
+    } catch (error) {
+      // It is gone since it was listed, or damaged, which "verify" says: the others are measured all the same.
+      if (!isDamage(error)) throw error;
+      pointsUnread += 1;
     }
-    if (point === newest) newestLiveBytes = liveBytes / share;
     onPoint();
   }
   return {
@@ -140,8 +140,39 @@ async function lookAtResource(
     kind: newest.resourceKind,
     plan: newest.plan,
     ...sumPoints(points),
+    pointsUnread,
     newestLiveBytes,
   };
+}
+
+/** Adds what a point needs to its owner's packs. @returns bytes of its content in them. */
+async function addPoint(
+  services: Pick<UsageServices, 'store' | 'keys'>,
+  { resourceArn, pointId, rootVersionId }: PointRow,
+  {
+    owner,
+    owners,
+    seen,
+    signal,
+  }: {
+    readonly owner: number;
+    readonly owners: PackOwners;
+    readonly seen: Set<PageId>;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<number> {
+  const { root } = await readRoot(services.store, services.keys, resourceArn, pointId, rootVersionId);
+  const { container } = root;
+  for (const { pack, kind } of root.pagePacks)
+    if (kind === 'pages' || pack !== container?.pack) owners.add(pack, owner);
+  if (container !== undefined) owners.add(container.pack, owner, container.storageClass);
+  const { range, share } = owners;
+  let liveBytes = 0;
+  for await (const pack of walkPacks(services, root, { seen, range, signal })) {
+    liveBytes += pack.liveBytes;
+    if (pack.kind === 'chunks') owners.add(pack.packId, owner);
+  }
+  return liveBytes / share;
 }
 
 /** @param points - the newest first, at least one. */
