@@ -1,4 +1,4 @@
-import { InvalidInputError, newId, type ResourceArn, type RunId } from '@holdfast/engine';
+import { BackupError, InvalidInputError, newId, type ResourceArn, type RunId } from '@holdfast/engine';
 import {
   type DeployedConfiguration,
   getPlan,
@@ -11,7 +11,7 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
 import { shortNameOf } from '../names/resolve.ts';
-import { UsageError } from '../terminal/errors.ts';
+import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 
 interface Wanted {
   readonly arn: ResourceArn;
@@ -58,7 +58,9 @@ export const protectCommand = defineCommand({
       );
     if (dryRun === true) return say(wanted, { backup, done: false }, {}, context);
     await connection.tags.put(arn, tagKey, plan.name);
-    const started = backup ? await startFirst(wanted, facts, connection, context) : {};
+    const started = backup
+      ? await startFirst(wanted, facts, connection, context).catch(notStarted(wanted))
+      : {};
     return say(wanted, { backup, done: true }, started, context);
   },
 });
@@ -84,6 +86,18 @@ function obstaclesOf(
           "key's own policy delegate to IAM",
       );
   return obstacles;
+}
+
+/** Says what was done already: the tag is there, and the schedule goes by it. */
+function notStarted({ arn, plan, tagKey }: Wanted): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof BackupError)) throw error;
+    throw new ExecutionFailedError(
+      `${arn} is tagged ${tagKey}=${plan.name}, and its first backup could not be started, but comes with the next cycle of the ` +
+        `plan: ${error.message}`,
+      { cause: error },
+    );
+  };
 }
 
 async function startFirst(

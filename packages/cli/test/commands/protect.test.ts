@@ -1,3 +1,4 @@
+import { AccessDeniedError } from '@holdfast/engine';
 import { beforeEach, expect, test } from 'vitest';
 import { bucketArn, CliUnderTest, dailyPlan, volumeArn } from '../cli-under-test.ts';
 
@@ -36,6 +37,17 @@ test('says what it would do, and does nothing, for --dry-run', async () => {
   expect(code).toBe(0);
   expect(cli.sourceFacts.get(bucketArn)?.tags).toEqual({ 'holdfast:plan': 'weekly' });
   expect(cli.executions.started).toEqual([]);
+});
+
+test('says that it is tagged where the first backup cannot be started', async () => {
+  cli.executions.refusal = new AccessDeniedError('states:StartExecution is denied');
+
+  const { code, err } = await cli.run('protect', 'photos', '--plan', 'daily');
+
+  expect(err).toContain('is tagged holdfast:plan=daily, and its first backup could not be started');
+  expect(err).toContain('states:StartExecution is denied');
+  expect(code).toBe(1);
+  expect(cli.sourceFacts.get(bucketArn)?.tags).toMatchObject({ 'holdfast:plan': 'daily' });
 });
 
 test('leaves the first backup to the schedule where it is asked to', async () => {
