@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -27,6 +27,8 @@ import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 
+const files = ['objects.jsonl', 'evidence.json', 'evidence.html'];
+
 export const evidenceCommand = defineCommand({
   name: 'evidence',
   summary:
@@ -38,68 +40,81 @@ export const evidenceCommand = defineCommand({
       .option('--verify', 'read the newest point of each resource as a restore would'),
   async run(context, { out: directory, verify }, name): Promise<ExitCode> {
     await makeEmpty(directory);
-    const connection = await context.connect();
-    const { services, deployment } = connection;
-    const plans = await deployment.findPlans();
-    const wanted = await resolvePlanOrResource(connection, plans, name);
-    const now = context.clock.now();
-    const points: PointRow[] = [];
-    for await (const point of services.catalog.points.listExpiring({})) {
-      const isWanted =
-        'plan' in wanted ? point.plan === wanted.plan : point.resourceArn === wanted.resourceArn;
-      if (isWanted && isKept(point, now)) points.push(point);
+    try {
+      return await collect(context, { directory, verify: verify === true }, name);
+    } catch (error) {
+      // Half of it is no evidence, and would stand in the way of the next attempt.
+      for (const file of files) await rm(path.join(directory, file), { force: true });
+      throw error;
     }
-    points.sort((a, b) => b.sourceTime.getTime() - a.sourceTime.getTime());
-    const arns = new Set<ResourceArn>(points.map(({ resourceArn }) => resourceArn));
-    const keys = await openVault(services);
-    const objects = noObjects();
-    const states = listStoredStates({ ...services, keys }, points, {
-      now,
-      onProgress: context.progress.report,
-      signal: context.signal,
-    });
-    const lines = async function* () {
-      for await (const state of states) {
-        addObject(objects, state);
-        yield `${JSON.stringify(objectFields(state))}\n`;
-      }
-    };
-    await pipeline(lines, createWriteStream(path.join(directory, 'objects.jsonl'), { flags: 'wx' }));
-    const evidence: Evidence = {
-      of: name,
-      vault: deployment.vaultBucket,
-      region: deployment.region,
-      collectedAt: now,
-      collectedBy: await deployment.findCaller(),
-      resources: (await judgeAll(services.catalog, plans, now)).filter(({ resource }) =>
-        'plan' in wanted ? resource.plan === wanted.plan : resource.arn === wanted.resourceArn,
-      ),
-      points,
-      objects,
-      protection: await deployment.readProtection(),
-      audit: await verifyAudit(services.store, { signal: context.signal }),
-      holds: await Array.fromAsync(services.catalog.holds.list()),
-      restores: (await Array.fromAsync(services.catalog.restores.list())).filter(({ resourceArn }) =>
-        arns.has(resourceArn),
-      ),
-      verified: verify === true ? await verifyNewest(points, keys, connection, context) : undefined,
-    };
-    await writeFile(
-      path.join(directory, 'evidence.json'),
-      `${JSON.stringify(documentOf(evidence), null, 2)}\n`,
-      {
-        flag: 'wx',
-      },
-    );
-    await writeFile(path.join(directory, 'evidence.html'), evidencePage(evidence), { flag: 'wx' });
-    await report(evidence, directory, context);
-    const isDamagedOrLoose =
-      objects.problemCount > 0 ||
-      evidence.audit.problems.length > 0 ||
-      (evidence.verified ?? []).some(({ result }) => result === 'damaged');
-    return isDamagedOrLoose ? exitCodes.damaged : exitCodes.ok;
   },
 });
+
+async function collect(
+  context: CommandContext,
+  { directory, verify }: { readonly directory: string; readonly verify: boolean },
+  name: string,
+): Promise<ExitCode> {
+  const connection = await context.connect();
+  const { services, deployment } = connection;
+  const plans = await deployment.findPlans();
+  const wanted = await resolvePlanOrResource(connection, plans, name);
+  const now = context.clock.now();
+  const points: PointRow[] = [];
+  for await (const point of services.catalog.points.listExpiring({})) {
+    const isWanted = 'plan' in wanted ? point.plan === wanted.plan : point.resourceArn === wanted.resourceArn;
+    if (isWanted && isKept(point, now)) points.push(point);
+  }
+  points.sort((a, b) => b.sourceTime.getTime() - a.sourceTime.getTime());
+  const arns = new Set<ResourceArn>(points.map(({ resourceArn }) => resourceArn));
+  const keys = await openVault(services);
+  const objects = noObjects();
+  const states = listStoredStates({ ...services, keys }, points, {
+    now,
+    onProgress: context.progress.report,
+    signal: context.signal,
+  });
+  const lines = async function* () {
+    for await (const state of states) {
+      addObject(objects, state);
+      yield `${JSON.stringify(objectFields(state))}\n`;
+    }
+  };
+  await pipeline(lines, createWriteStream(path.join(directory, 'objects.jsonl'), { flags: 'wx' }));
+  const evidence: Evidence = {
+    of: name,
+    vault: deployment.vaultBucket,
+    region: deployment.region,
+    collectedAt: now,
+    collectedBy: await deployment.findCaller(),
+    resources: (await judgeAll(services.catalog, plans, now)).filter(({ resource }) =>
+      'plan' in wanted ? resource.plan === wanted.plan : resource.arn === wanted.resourceArn,
+    ),
+    points,
+    objects,
+    protection: await deployment.readProtection(),
+    audit: await verifyAudit(services.store, { signal: context.signal }),
+    holds: await Array.fromAsync(services.catalog.holds.list()),
+    restores: (await Array.fromAsync(services.catalog.restores.list())).filter(({ resourceArn }) =>
+      arns.has(resourceArn),
+    ),
+    verified: verify ? await verifyNewest(points, keys, connection, context) : undefined,
+  };
+  await writeFile(
+    path.join(directory, 'evidence.json'),
+    `${JSON.stringify(documentOf(evidence), null, 2)}\n`,
+    {
+      flag: 'wx',
+    },
+  );
+  await writeFile(path.join(directory, 'evidence.html'), evidencePage(evidence), { flag: 'wx' });
+  await report(evidence, directory, context);
+  const isDamagedOrLoose =
+    objects.problemCount > 0 ||
+    evidence.audit.problems.length > 0 ||
+    (evidence.verified ?? []).some(({ result }) => result === 'damaged');
+  return isDamagedOrLoose ? exitCodes.damaged : exitCodes.ok;
+}
 
 /** @throws {@link UsageError} there is something in it already, which nobody may take for a part of the evidence. */
 async function makeEmpty(directory: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -102,4 +102,15 @@ test('writes into no directory that has something in it', async () => {
   expect(code).toBe(2);
   expect(err).toContain('is not empty; name a new directory');
   expect(await read('evidence.html')).toBe('older');
+});
+
+test('leaves nothing behind where it cannot say everything, and names what is damaged', async () => {
+  await cli.backUpThreeFiles();
+  cli.store.decay('points/', 30);
+
+  const { code, err } = await cli.run('evidence', 'photos', '--out', directory);
+
+  expect(code).toBe(4);
+  expect(err).toContain('points/');
+  expect(await readdir(directory)).toEqual([]);
 });
