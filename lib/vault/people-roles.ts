@@ -11,6 +11,7 @@ import {
   readsCatalog,
   readsVault,
   readsWork,
+  seesHolds,
   sharesRecords,
   thawsContainers,
   type Storage,
@@ -74,6 +75,7 @@ export class PeopleRoles extends Construct {
     this.allow('Restorer', this.restorer, [
       ...readsCatalog(storage),
       ...readsVault(storage),
+      seesHolds(storage, ['*']),
       thawsContainers(storage),
       ...readsWork(storage, ['restores/*']),
       this.readsStacks(),

@@ -188,7 +188,9 @@ async function stop(
   await out.line(
     isRunning
       ? `restore ${row.restoreId} is stopped; what it has written to ${row.target} stays there`
-      : `restore ${row.restoreId} is over already: ${stateText({ row, execution })}`,
+      : row.state === 'running' && execution === undefined
+        ? `the execution of restore ${row.restoreId} is not there any more; it is closed within the hour`
+        : `restore ${row.restoreId} is over already: ${stateText({ row, execution })}`,
   );
 }
 

@@ -112,8 +112,9 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
       },
       findOwn: async () => {
         const { partition, account } = await findPlace();
-        const work = await names.findWorkBucket();
-        const buckets = [vaultBucket, work].map((bucket) => `arn:${partition}:s3:::${bucket}`);
+        const buckets = [vaultBucket, ...(await names.listOwnBuckets())].map(
+          (bucket) => `arn:${partition}:s3:::${bucket}`,
+        );
         const tables = [catalogTable, await names.findChunkIndexTable()].map(
           (table) => `arn:${partition}:dynamodb:${region}:${account}:table/${table}`,
         );
@@ -201,8 +202,11 @@ class DeployedNames {
     return this.#storage.find('KeyArn');
   }
 
-  async findWorkBucket(): Promise<string | undefined> {
-    return this.#storage.find('WorkBucketName');
+  /** Buckets beside the vault: of work, and of the trail's log. */
+  async listOwnBuckets(): Promise<readonly string[]> {
+    const outputs = ['WorkBucketName', 'TrailLogBucketName'];
+    const names = await Promise.all(outputs.map(async (output) => this.#storage.find(output)));
+    return names.filter((name) => name !== undefined);
   }
 
   async findChunkIndexTable(): Promise<string | undefined> {
