@@ -5,7 +5,7 @@ import { hangsAfterMs, patienceMs } from './test/support/patience.ts';
 
 // Threads and programs that tests start load the same modules again and again: they find them compiled, types dropped.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
-/** Of the order of tests and of the values that properties are tried with: a number repeats a run. */
+/** The seed of the order of tests and of the values that properties are tried with: a number repeats a run. */
 const seed = Number((process.env['HOLDFAST_TEST_SEED'] ??= String(Math.floor(Date.now() / 1000))));
 
 const limits = { testTimeout: hangsAfterMs, hookTimeout: hangsAfterMs };

@@ -37,7 +37,7 @@ class ImageHistory {
   readonly #disks = new MemoryBlockSource(this.#deployment.clock, { blockBytes });
   readonly #images = new MemoryImages(this.#deployment.clock);
   readonly #volume = this.#disks.makeVolume(300 * blockBytes);
-  /** What a run's point has to have. */
+  /** Entries that a run's point has to have. */
   readonly #contents = new Map<string, Uint8Array>();
   /** The same by source time, which a container has of its original. */
   readonly #byTime = new Map<number, Uint8Array>();
@@ -134,7 +134,7 @@ class ImageHistory {
     await pipeline.failRun({ runId, plan: 'daily', error }, PLENTY);
   }
 
-  /** What a run that ended well has left for the next one. */
+  /** Checks what a run that ended well has left for the next one. */
   #expectBase(runId: RunId, mode: string): void {
     const { baseSnapshot, keepSnapshotsDays } = this.#plan.images;
     const stays = this.#images.snapshots.some(({ tags }) => tags['holdfast:run'] === runId);

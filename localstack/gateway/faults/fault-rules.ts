@@ -60,7 +60,7 @@ export interface FaultEvidence {
   readonly findLambdaFunction: () => Promise<string | undefined>;
 }
 
-/** What a rule does to one call. */
+/** The effect of a rule on one call. */
 export interface FiredFault {
   readonly action: FaultAction;
   /** Aborted when the rule is removed or replaced. */

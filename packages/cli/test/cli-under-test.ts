@@ -61,7 +61,7 @@ class MemoryExecutions implements Executions {
   /** Called on every look, before the answer: what the machine does meanwhile. */
   onLook: (execution: string, look: number) => Promise<void> = async () => {};
   cycles: readonly ListedExecution[] | Error = [];
-  /** How far every execution is. */
+  /** The progress of every execution. */
   parts: { done: number; total: number } | undefined;
   /** Why nothing may be started. */
   refusal: Error | undefined;
@@ -165,13 +165,13 @@ export class CliUnderTest {
   readonly kinds = new Map<ResourceArn, ResourceRow['kind']>();
   /** Bytes in use on volumes, by their ids. */
   readonly usedBytes = new Map<string, number>();
-  /** What resources say of themselves. */
+  /** Facts that resources say of themselves. */
   readonly sourceFacts = new Map<ResourceArn, SourceFacts>();
   configuration: Pick<DeployedConfiguration, 'tagKey' | 'sources'> | undefined = {
     tagKey: 'holdfast:plan',
     sources: { buckets: ['photos'], keys: [] },
   };
-  /** What the account has, or why it may not be looked at. */
+  /** Things in the account, or why it may not be looked at. */
   readonly inventory: Partial<Record<InventoryPart, readonly InventoryItem[] | Error>> = {};
   deployedVersion: string | undefined = productVersion;
   functionsAtOnce = { limit: 1000, unreserved: 900 };

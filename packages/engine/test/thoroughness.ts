@@ -1,6 +1,6 @@
 const times = Number(process.env['HOLDFAST_SEEDS'] ?? 1);
 
-/** How often something is tried: so often in the gate, and `HOLDFAST_SEEDS` times as often elsewhere. */
+/** Number of trials: so many in the gate, and `HOLDFAST_SEEDS` times as many elsewhere. */
 export function triesOf(count: number): number {
   return Math.ceil(count * times);
 }

@@ -49,7 +49,7 @@ export function partitionPath(name: string, number: number): string {
   return `${name}${/\d$/.test(name) || name.startsWith('vol-') ? 'p' : ''}${number}`;
 }
 
-/** What people call a volume by. */
+/** The name that people call a volume by. */
 export function nameOfVolume({ volume, device }: NamedVolume): string {
   return device ?? volume;
 }

@@ -25,7 +25,7 @@ export interface FoundImagePath {
   readonly path: Uint8Array;
   /** Each once, the one of the newest point first. */
   readonly versions: readonly FoundImageVersion[];
-  /** What the newest point says; `unclear` where some of it cannot be read. */
+  /** The word of the newest point; `unclear` where some of it cannot be read. */
   readonly newest: 'there' | 'gone' | 'unclear';
 }
 

@@ -14,7 +14,7 @@ export interface NodeFacts {
   readonly changedAt: bigint;
 }
 
-/** What a directory has, as far as it is wanted. */
+/** Entries of a directory, as far as they are wanted. */
 export interface DirectoryListing {
   readonly directories: readonly { readonly path: Uint8Array; readonly id: number }[];
   readonly wanted: readonly { readonly path: Uint8Array; readonly facts: NodeFacts }[];

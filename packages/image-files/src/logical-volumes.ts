@@ -8,7 +8,7 @@ export interface LogicalVolumePlace {
   readonly path: string;
   /** `/dev/mapper/vg0-root` */
   readonly mapperPath: string;
-  /** What it lies on, or the reason why it cannot be read, such as a volume that is missing. */
+  /** The source that it lies on, or the reason why it cannot be read, such as a volume that is missing. */
   readonly found: ImagePart | DiskError;
 }
 

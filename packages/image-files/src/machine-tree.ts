@@ -187,7 +187,7 @@ interface Tag {
   readonly value: string;
 }
 
-/** What names a file system or partition by a property of its own: `UUID=…`, or a link of udev's. */
+/** A name of a file system or partition by a property of its own: `UUID=…`, or a link of udev's. */
 function tagOf(device: string): Tag | undefined {
   const written = /^(?<name>UUID|LABEL|PARTUUID|PARTLABEL)="?(?<value>[^"]*)"?$/.exec(device)?.groups;
   const linked = /^\/dev\/disk\/by-(?<name>uuid|label|partuuid|partlabel)\/(?<value>.+)$/.exec(

@@ -1,4 +1,4 @@
-/** What was made for a key, or is being made; a failure is not kept. */
+/** Values that were made for a key, or are being made; a failure is not kept. */
 export async function once<Key, Value>(
   made: Map<Key, Promise<Value>>,
   key: Key,

@@ -91,7 +91,7 @@ export async function restoreFiles(
   return endRestore(restoring, { execution: EXECUTION, restoreId: plan.restoreId }, context);
 }
 
-/** What the audit log has of restores; all of it is whole. */
+/** Entries of the audit log about restores; checks that the log is whole. */
 export async function restoresOnTheLog({ store }: Deployment): Promise<AuditEntry[]> {
   const entries: AuditEntry[] = [];
   const { problems } = await verifyAudit(store, { onEntry: (entry) => entries.push(entry) });

@@ -26,7 +26,7 @@ export interface SourceTagClients {
   readonly kms: KMSClient;
 }
 
-/** What decides whether a resource can be backed up, as its own service tells. */
+/** Facts that decide whether a resource can be backed up, as its own service tells. */
 export interface SourceFacts {
   readonly tags: Readonly<Record<string, string>>;
   /** AWS decides about reading it by its tag: always of instances and volumes, of buckets where ABAC is enabled. */

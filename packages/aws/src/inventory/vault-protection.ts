@@ -15,7 +15,7 @@ import {
 import { BackupError } from '@holdfast/engine';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 
-/** What AWS answered to one question, or why it did not. */
+/** The answer of AWS to one question, or why there is none. */
 export interface ProtectionFact {
   readonly what: string;
   readonly value?: unknown;

@@ -45,7 +45,7 @@ function rankOf(item: CoveredItem): number {
   return isOpen(item) ? ranks['no-plan'] : ranks[item.coverage];
 }
 
-/** What is not known may be large. */
+/** A size that is not known may be large. */
 function sizeOf({ item: { bytes = Infinity } }: CoveredItem): number {
   return Math.min(bytes, Number.MAX_SAFE_INTEGER);
 }

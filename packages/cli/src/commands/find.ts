@@ -82,7 +82,7 @@ async function* inImages(
     };
 }
 
-/** What was searched, and the next step. */
+/** The points that were searched, and the next step. */
 async function printEnd(
   paths: number,
   { path, versions }: FoundFile,

@@ -18,7 +18,7 @@ interface Rule {
   /** Absent where only the scheduler knows. */
   readonly nextRun: Date | undefined;
   readonly lastStarted: Date | undefined;
-  /** How the last run of each resource ended, or that it goes on. */
+  /** Ends of the last run of each resource, or that it goes on. */
   readonly lastStates: Readonly<Partial<Record<RunState, number>>>;
 }
 

@@ -36,7 +36,7 @@ interface Status {
   /** Quotes of resources that have been backed up since, next to what happened. */
   readonly drifts: readonly { readonly arn: ResourceArn; readonly drift: QuoteDrift }[];
   readonly plansKnown: boolean;
-  /** What of the account could be backed up; absent for a vault in a directory. */
+  /** Resources of the account that could be backed up; absent for a vault in a directory. */
   readonly coverage: ReadCoverage | undefined;
   /** Newest points of resources that have no tag any more. */
   readonly vanished: readonly PointRow[];

@@ -22,7 +22,7 @@ export interface ConnectedDeployment {
   readonly region: string;
   /** The deployed plans; `undefined` where the deployment does not tell. */
   findPlans(): Promise<Plans | undefined>;
-  /** How resources are opted in, and which are read without a tag; `undefined` where the deployment does not tell. */
+  /** The tag that opts resources in, and those that are read without it; `undefined` where the deployment does not tell. */
   findSources(): Promise<Pick<DeployedConfiguration, 'tagKey' | 'sources'> | undefined>;
   /** Buckets that restores may write to; `undefined` where the deployment does not tell. */
   findRestoreBuckets(): Promise<readonly string[] | undefined>;
@@ -34,7 +34,7 @@ export interface ConnectedDeployment {
   readFunctionsAtOnce(): Promise<{ readonly limit: number; readonly unreserved: number }>;
   /** Subscriptions of the alarms' topic; `undefined` where there is no such topic. */
   readSubscriptions(): Promise<{ readonly confirmed: number; readonly pending: number } | undefined>;
-  /** How AWS protects the vault, one answer after the other. */
+  /** Answers of AWS about how it protects the vault, one after the other. */
   readProtection(): Promise<readonly ProtectionFact[]>;
   /** The signed-in person, as the audit log names them. */
   findCaller(): Promise<string>;
@@ -53,7 +53,7 @@ interface ConnectedSources {
   findUsedBytes(volumeIds: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
-/** What of an account may hold data, by the name that people give it. */
+/** Parts of an account that may hold data, by the names that people give them. */
 export const inventoryParts = ['buckets', 'machines', 'file systems', 'databases', 'tables'] as const;
 export type InventoryPart = (typeof inventoryParts)[number];
 
@@ -69,7 +69,7 @@ interface ConnectedTags {
 interface ConnectedInventory {
   /** Lists a part of the account, in the region of the deployment, with the caller's own rights. */
   list(part: InventoryPart, signal?: AbortSignal): AsyncIterable<InventoryItem>;
-  /** What the deployment itself keeps data in. */
+  /** Buckets and tables of the deployment itself. */
   findOwn(): Promise<ReadonlySet<ResourceArn>>;
 }
 

@@ -41,7 +41,7 @@ export interface Executions {
   get(execution: string): Promise<ExecutionState>;
   /** Stops an execution; one that is over or forgotten is left as it is. */
   stop(execution: string, cause: string): Promise<void>;
-  /** How far an execution is; `undefined` before its first map, or where the caller may not know. */
+  /** The progress of an execution; `undefined` before its first map, or where the caller may not know. */
   findParts(execution: string): Promise<ExecutionParts | undefined>;
   /** Newest first. */
   list(machine: Machine, limit: number): Promise<readonly ListedExecution[]>;

@@ -10,9 +10,9 @@ import type {
 } from '@holdfast/engine';
 import { judgeFact } from '../doctor/examine-deployment.ts';
 
-/** What a run of `evidence` found about the points of a resource or plan. */
+/** Findings of `evidence` about the points of a resource or plan. */
 export interface Evidence {
-  /** What was asked for. */
+  /** The name that was asked for. */
   readonly of: string;
   readonly vault: string;
   readonly region: string;

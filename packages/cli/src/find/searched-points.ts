@@ -24,7 +24,7 @@ const rootsAtOnce = 16;
 export interface SearchedPoints {
   readonly resourceArn: ResourceArn;
   readonly rows: readonly PointRow[];
-  /** Of the rows, in the same order. */
+  /** Readers of the rows, in the same order. */
   readonly readers: readonly PointReader[];
   readonly isImage: boolean;
   /** Points whose roots could not be read. */

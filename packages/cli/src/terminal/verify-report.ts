@@ -144,7 +144,7 @@ export class VerifyReport {
     await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}${lacks}${outside}`);
   }
 
-  /** What was found in the file systems of an image, after what was of its blocks. */
+  /** Reports what was found in the file systems of an image, after what was of its blocks. */
   async fileSystems({ pointId }: PointRow, check: ImageCheck): Promise<void> {
     const { parts, notices, unused } = check;
     const entry = this.#document.points.findLast((point) => point['pointId'] === pointId);

@@ -234,7 +234,7 @@ class Check {
     else if (names > 1) this.#uncompared += 1;
   }
 
-  /** What a node says of itself. */
+  /** Reads all that a node says of itself. */
   async #look(path: Uint8Array, node: FileNode): Promise<void> {
     await this.#attempt(path, async () => node.attributes(this.#signal));
     if (node.kind === 'link') await this.#attempt(path, async () => this.#takeLink(path, node));

@@ -147,7 +147,7 @@ function fatSerial(sector: Fields, at: number): string {
   return `${digits.slice(0, 4)}-${digits.slice(4)}`;
 }
 
-/** What a file system is called by, without what is empty. */
+/** Names of a file system, without those that are empty. */
 function named(uuid: string, label = ''): Pick<DetectedContent, 'uuid' | 'label'> {
   const isNone = /^[0-]*$/.test(uuid);
   return { ...(!isNone && { uuid }), ...(label !== '' && { label }) };

@@ -13,7 +13,7 @@ export function namesOfBits<Name extends string>(
   return { names, rest: rest >>> 0 };
 }
 
-/** What to call bits that make a file system unreadable: by their names, or as they are. */
+/** Names of the bits that make a file system unreadable; those without one as numbers. */
 export function nameUnknownBits(mask: number, names: Readonly<Record<number, string>>): readonly string[] {
   const unknown: string[] = [];
   for (let bit = 0; bit < 32; bit += 1) {

@@ -241,7 +241,7 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** What a run has of a range; `undefined` if it has nothing. */
+/** The part of a range that a run has; `undefined` if it has nothing. */
 function cutRun(run: ContentRun, { from, to }: BlockSpan): ContentRun | undefined {
   const offset = Math.max(run.offset, from);
   const bytes = Math.min(run.offset + run.bytes, to) - offset;

@@ -13,7 +13,7 @@ import type { NtfsVolume } from './ntfs-volume.ts';
 const securityRecord = 9;
 const securityHeaderBytes = 20;
 
-/** What `getxattr` would have to give, in the names of ntfs-3g, so that its mounts take it back. */
+/** Answers that `getxattr` would have to give, in the names of ntfs-3g, so that its mounts take them back. */
 export interface ExtendedFacts {
   /** Attributes of DOS, such as hidden and read-only. */
   readonly flags: number;

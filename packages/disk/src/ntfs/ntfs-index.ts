@@ -9,7 +9,7 @@ import type { NtfsVolume } from './ntfs-volume.ts';
 const entryHeaderBytes = 16;
 const hasChild = 1;
 const isLast = 2;
-/** Of index blocks, their header begins at this offset; of roots, at the other. */
+/** Offset of the header in index blocks; in roots it begins at the other. */
 const blockHeaderAt = 0x18;
 const rootHeaderAt = 0x10;
 const sectorBytes = 512;

@@ -36,7 +36,7 @@ const otherContents: Readonly<Record<number, string>> = {
 };
 const microsoft = 0x80000000;
 
-/** What stands in place of a file or directory. */
+/** The entry that stands in place of a file or directory. */
 export interface ReparsePoint {
   readonly bytes: Uint8Array;
   readonly tag: number;

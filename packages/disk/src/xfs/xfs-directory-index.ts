@@ -7,7 +7,7 @@ import type { XfsVolume } from './xfs-volume.ts';
 /** The index comes at that byte of a directory's content; entries are before it. */
 export const indexAt = 32 * 2 ** 30;
 
-/** Of directories with one leaf, and with more. */
+/** Magic numbers of directories with one leaf, and with more. */
 const leafMagics = { old: [0xd2f1, 0xd2ff], named: [0x3df1, 0x3dff] } as const;
 const headerBytes = { old: 16, named: 64 } as const;
 const entryBytes = 8;

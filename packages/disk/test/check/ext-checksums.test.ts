@@ -95,7 +95,7 @@ async function openIt(source: ByteSource): Promise<{ source: ByteSource; fileSys
   return { source, fileSystem: await openFileSystem(source) };
 }
 
-/** What is found wrong with an image, and all that is read of it. */
+/** Faults of an image, and all that is read of it. */
 async function describe(opening: ReturnType<typeof openIt>): Promise<{ found: string[]; lines: string[] }> {
   try {
     const { source, fileSystem } = await opening;

@@ -12,7 +12,7 @@ export interface WrittenNode {
   readonly bytes?: number;
   /** Extended attributes that ntfs-3g is told: streams (`user.`), attributes of DOS, reparse points and others. */
   readonly attributes?: Readonly<Record<string, Buffer>>;
-  /** Of the last change, in nanoseconds since 1970. */
+  /** Time of the last change, in nanoseconds since 1970. */
   readonly modifiedAt?: bigint;
   /** The node that a hard link is another name of. */
   readonly of?: string;
@@ -41,7 +41,7 @@ function reparse(tag: number, value: Buffer): Buffer {
   return Buffer.concat([header, value]);
 }
 
-/** What Windows keeps of a link: the target, and what of it is shown. */
+/** A link as Windows keeps it: the target, and what of it is shown. */
 function linkValue(target: string, shown: string, flags?: number): Buffer {
   const names = [utf16(target), utf16('\0'), utf16(shown), utf16('\0')];
   const lengths = names.map(({ length }) => length);

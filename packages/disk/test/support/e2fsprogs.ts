@@ -62,7 +62,7 @@ export function askDebugfs(file: string, command: string): string {
   });
 }
 
-/** What `e2fsck` says is wrong with an image, a line each; empty if nothing is. It changes nothing. */
+/** Faults of an image as `e2fsck` says them, a line each; empty if there are none. It changes nothing. */
 export function complaintsOfE2fsck(file: string): string[] {
   const program = 'e2fsck';
   const { status, stdout, stderr } = spawnSync(program, ['-fn', file], { env, encoding: 'utf8' });

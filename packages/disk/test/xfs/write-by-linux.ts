@@ -124,7 +124,7 @@ function linesBelow(directory: Buffer, into: string[]): string[] {
   return into;
 }
 
-/** What Linux says of a file, in the order in which the test says it. */
+/** Facts of a file as Linux says them, in the order in which the test says them. */
 function lineOf(file: Buffer): string {
   const stat = lstatSync(file, { bigint: true });
   const kind = kindOf(stat);

@@ -11,7 +11,7 @@ const scratch = makeScratch();
 const tree = path.join(scratch.path, 'tree');
 const at = (...names: string[]): string => path.join(tree, ...names);
 
-/** What `mkfs.xfs` keeps: not the times, and links of several names become files of their own. */
+/** Facts that `mkfs.xfs` keeps: not the times, and links of several names become files of their own. */
 const kept = (items: ReturnType<typeof treeOfDirectory>): Map<string, unknown> =>
   new Map([...items].map(([key, { kind, mode, uid, content }]) => [key, { kind, mode, uid, content }]));
 

@@ -9,7 +9,7 @@ import { InvalidInputError } from '../errors.ts';
  * text of a pattern itself matches, too.
  */
 export interface Glob {
-  /** What a path that matches begins with, or is: one of these. */
+  /** Beginnings of paths that match, one of which each has, or is. */
   readonly starts: readonly GlobStart[];
   /** @param path - of a directory, with a slash at its end. */
   readonly matches: (path: Uint8Array) => boolean;

@@ -7,7 +7,7 @@ import { Plans } from './plan.ts';
  * synthesized and never changed. The audit log records all of it, with the parts that no function reads.
  */
 export const DeployedConfiguration = z.looseObject({
-  /** Of the program that deployed it. */
+  /** Version of the program that deployed it. */
   version: z.string().optional(),
   plans: Plans,
   /** Key of the tag that opts a resource in; its value names the plan. */

@@ -98,7 +98,7 @@ export async function planSomeRestore(
   return next === undefined ? finish(total) : { done: false, planning: next };
 }
 
-/** What a plan counts: the beginning of an entry, or more of what reading it takes. */
+/** A unit that a plan counts: the beginning of an entry, or more of what reading it takes. */
 export interface PlannedItem {
   readonly begins?: Pick<SourceEntry, 'path' | 'size'>;
   readonly storedBytes: number;

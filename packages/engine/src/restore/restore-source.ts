@@ -30,7 +30,7 @@ export interface RestoredFiles {
   readonly refusalOfAll?: BackupError | undefined;
 }
 
-/** What files are restored out of: the manifest of a point, or the file systems in its volumes. */
+/** The source of restored files: the manifest of a point, or the file systems in its volumes. */
 export interface RestoreSource {
   open(range: KeyRange, signal?: AbortSignal): Promise<RestoredFiles>;
   /** The entry of exactly that path, as far as it can be read. */

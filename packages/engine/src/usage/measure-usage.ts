@@ -19,11 +19,11 @@ const resourcesAtOnce = 8;
 /** Below this, what changed says little about a day. */
 const leastDaysSeen = 0.9;
 
-/** What the points of a resource take up, and what that costs a month. Bytes; dollars. */
+/** The room that the points of a resource take up, and its price a month. Bytes; dollars. */
 export interface ResourceUsage extends UsageAmounts {
   readonly resourceArn: ResourceArn;
   readonly kind: ResourceKind;
-  /** Of its newest point. */
+  /** The plan of its newest point. */
   readonly plan: string;
   readonly points: number;
   /** Content of the newest point. */

@@ -7,9 +7,9 @@ const packsACall = 1000;
 
 /** Bytes in the vault, and dollars a month. */
 export interface UsageAmounts {
-  /** Of packs that nobody else needs: they go when this goes. */
+  /** Bytes of packs that nobody else needs: they go when this goes. */
   readonly ownBytes: number;
-  /** Of packs that others need, too. */
+  /** Bytes of packs that others need, too. */
   readonly sharedBytes: number;
   /** Own bytes, and an equal part of each shared pack: over all together, what is stored. */
   readonly partBytes: number;

@@ -121,7 +121,7 @@ export async function verifyPoint(
   return report.outcome();
 }
 
-/** What lost pages cost the volumes of an image. */
+/** Adds the stretches that lost pages cost the volumes of an image. */
 async function addStretchesOfPages(
   reader: PointReader,
   report: Report,

@@ -32,7 +32,7 @@ export class Restorer {
     this.#expected.set(runId, new Map(files));
   }
 
-  /** What a run of a volume reads. */
+  /** Notes the content that a run of a volume reads. */
   expectVolume(runId: RunId, content: Uint8Array): void {
     this.#volumes.set(runId, content);
   }

@@ -12,7 +12,7 @@ import type { Program } from './live-actor.ts';
 const blockBytes = 512;
 const volumeBlocks = 200;
 
-/** What a run of a volume is to do. */
+/** The work of a run of a volume. */
 interface VolumeRun {
   readonly runId: RunId;
   readonly type: BackupType;

@@ -28,7 +28,7 @@ function typeAt(step: number, dice: Dice): BackupType {
 }
 
 describe('a history over many generations', () => {
-  /** What was tried, by all seeds together. */
+  /** Cases that were tried, by all seeds together. */
   const done = { copied: 0, rewritten: 0, swept: 0 };
   afterAll(() => {
     for (const times of Object.values(done)) expect(times).toBeGreaterThan(0);
