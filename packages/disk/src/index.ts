@@ -24,7 +24,7 @@ export {
   type FindPathOptions,
   type MountedNode,
 } from './file-system/find-path.ts';
-export { walkTree, type WalkStep } from './file-system/walk-tree.ts';
+export { mostPathBytes, walkTree, type WalkStep } from './file-system/walk-tree.ts';
 export {
   type FoundGroups,
   type LogicalVolume,

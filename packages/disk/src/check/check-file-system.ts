@@ -1,3 +1,4 @@
+import { mostPathBytes } from '../file-system/walk-tree.ts';
 import { DiskBytesLostError, DiskDamagedError, DiskError, DiskUnsupportedError } from '../errors.ts';
 import type { DirectoryEntry, FileNode, FileSystem } from '../file-system/file-system.ts';
 import type { ByteSource } from '../source/byte-source.ts';
@@ -21,7 +22,6 @@ const defaultLimits: CheckLimits = {
   blockBytes: 2 ** 28,
   linked: 2 ** 22,
 };
-const mostPathBytes = 2 ** 16;
 
 export type FindingKind =
   /** Its content is on bytes of the disk that are lost. */

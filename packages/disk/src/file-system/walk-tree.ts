@@ -1,7 +1,8 @@
 import { DiskDamagedError, DiskError } from '../errors.ts';
 import type { DirectoryEntry, FileNode, FileSystem } from './file-system.ts';
 
-const mostPathBytes = 2 ** 16;
+/** Beyond it nothing is entered: no system could open it, and paths would take more memory the deeper they are. */
+export const mostPathBytes = 2 ** 16;
 
 /** A node below where a walk began, or the reason why it, or the rest of a directory, cannot be read. */
 export type WalkStep = { readonly path: Uint8Array } & (

@@ -1,3 +1,4 @@
+import { concatenated } from '../source/concatenated.ts';
 import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
 import { type BlockSpan, contentRuns } from '../file-system/content-runs.ts';
 import type { ContentRange, ContentRun } from '../file-system/file-system.ts';
@@ -228,17 +229,7 @@ async function* unpackUnit(
     else packed.push(await source.read(at, length, signal));
   }
   if (packed.length > 0)
-    yield { kind: 'inline', offset, bytes, content: unpackLznt1(joined(packed), bytes, what) };
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+    yield { kind: 'inline', offset, bytes, content: unpackLznt1(concatenated(packed), bytes, what) };
 }
 
 /** The part of a range that a run has; `undefined` if it has nothing. */

@@ -1,3 +1,4 @@
+import { concatenated } from '../source/concatenated.ts';
 import { DiskDamagedError } from '../errors.ts';
 import { contentRuns } from '../file-system/content-runs.ts';
 import type { BlockSpan } from '../file-system/content-runs.ts';
@@ -64,14 +65,4 @@ export async function readForkBlocks(
   const at = stretches[0]?.at ?? 0;
   if (first !== undefined && second === undefined) return { at, bytes: first };
   return { at, bytes: concatenated(pieces) };
-}
-
-export function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

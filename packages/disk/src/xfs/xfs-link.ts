@@ -1,5 +1,6 @@
 import { DiskDamagedError } from '../errors.ts';
-import { concatenated, locateForkBlocks } from './xfs-fork-blocks.ts';
+import { concatenated } from '../source/concatenated.ts';
+import { locateForkBlocks } from './xfs-fork-blocks.ts';
 import type { XfsInode } from './xfs-inode.ts';
 import { readRemoteBlock, remoteBlocks } from './xfs-remote.ts';
 import type { XfsVolume } from './xfs-volume.ts';

@@ -1,4 +1,4 @@
-import { DiskError, type FileNode, type FileSystem } from '@holdfast/disk';
+import { DiskError, type FileNode, type FileSystem, mostPathBytes } from '@holdfast/disk';
 import { BackupError, concernsOne, SourceEntryError } from '@holdfast/engine';
 import { findDamageOfVault } from '../file-system-errors.ts';
 import { bytesOfLatin, latinOf } from './latin-text.ts';
@@ -21,9 +21,6 @@ export type OrderedStep = { readonly path: string } & (
   | { readonly node: FileNode; readonly error?: undefined }
   | { readonly node?: undefined; readonly error: BackupError }
 );
-
-/** Beyond it nothing is entered: no system could open it, and paths would take more memory the deeper they are. */
-const mostPathBytes = 2 ** 16;
 
 interface Name {
   /** Below the directory; with a `/` at the end if it says that it is one. */
