@@ -1,5 +1,5 @@
 import { groupShards, inSpreadOrder } from '@holdfast/engine';
-import { prices, safety, storageClassPrices } from '@holdfast/engine/model';
+import { prices, safety, storageClassPrices, workRates } from '@holdfast/engine/model';
 import type { JoinModel } from './join-model.ts';
 import type { ListedModel } from './list-model.ts';
 import { type LimitName, limits } from './limits.ts';
@@ -40,14 +40,13 @@ export interface RunModel {
   readonly rootBytes: number;
   readonly transitions: number;
   readonly historyEvents: number;
-  /** Hours in which a daily run moves the locks that have become short, and how many those are. */
+  /** Hours in which a daily run opens and moves the locks that have become short, and how many those are. */
   readonly leaseHours: number;
   readonly leasesADay: number;
   readonly broken: readonly Broken[];
 }
 
-/** Content is taken to halve. Bytes of a pack as they are stored. */
-const packBytes = 48 * 2 ** 20;
+/** Content is taken to halve. */
 const ratio = 2;
 /** A turn of a loop: a task and a choice; seven events. */
 const turn = { transitions: 2, events: 7 };
@@ -74,7 +73,7 @@ export function modelRun(options: RunOptions): RunModel {
   const total = (list + work.seconds + joining) / 3600;
 
   const pagePacks = groups > 0 ? groups + Math.ceil((objects * join.pageBytesAFile) / pagePackBytes) : shards;
-  const chunkPacks = Math.max(shards, (objects * objectBytes) / ratio / packBytes);
+  const chunkPacks = Math.max(shards, (objects * objectBytes) / ratio / workRates.packBytes);
   const listCalls = way === 'built' ? listed.calls : Math.ceil(list / 780);
   const commitCalls = Math.ceil(commit / commitCallSeconds);
   const transitions = turn.transitions * (listCalls + commitCalls + shards + groups) + 10;
@@ -90,7 +89,7 @@ export function modelRun(options: RunOptions): RunModel {
     rootBytes: pagePacks * join.rootBytesAPack,
     transitions,
     historyEvents: turn.events * (listCalls + commitCalls) + 60,
-    leaseHours: (leasesADay * join.leaseSecondsAPack) / 3600,
+    leaseHours: (join.openSeconds + leasesADay * join.leaseSecondsAPack) / 3600,
     leasesADay,
   };
   return { ...model, broken: brokenBy(model, listed) };

@@ -59,8 +59,8 @@ export function figuresOf({ pageCpuMs, join, built, before }: ScaleResults): str
   return [
     `Objects of ${number((built[0]?.options.objectBytes ?? 0) / 1024)} KiB. Measured in this run: ${number(pageCpuMs, 1)} ms of a processor for a page of a listing; ` +
       `${number(join.groupSeconds, 0)} s to join a group of 128 shards, ${number(join.commitSecondsAGroup, 2)} s of the commit for a group ` +
-      `(${number(join.commitSecondsAShard, 2)} s for a shard, if there were no groups); ${number(join.leaseSecondsAPack * 1000)} ms and ` +
-      `${number(join.leaseRequestsAPack, 1)} requests to lease a pack; ${number(join.pageBytesAFile)} bytes of pages for an object.`,
+      `(${number(join.commitSecondsAShard, 2)} s for a shard, if there were no groups); ${number(join.openSeconds, 1)} s to open a run, and ` +
+      `${number(join.leaseSecondsAPack * 1000)} ms and ${number(join.leaseRequestsAPack, 1)} requests for each pack that it leases; ${number(join.pageBytesAFile)} bytes of pages for an object.`,
     '',
     '### As it is built',
     '',
