@@ -7,7 +7,7 @@ const folder = 'customers/eu/';
 const keyHead = folder.length;
 
 /** Names that S3 knows: below each other, of one length, so that their order is that of their numbers. */
-export function keyOf(index: number): string {
+function keyOf(index: number): string {
   const digits = String(index).padStart(10, '0');
   return `${folder}${digits.slice(0, 3)}/${digits.slice(3, 6)}/${digits.slice(6)}.json`;
 }
