@@ -3,6 +3,7 @@ import {
   defaultSampleLimits,
   InvalidInputError,
   isOfKind,
+  type RecordedQuote,
   type ResourceArn,
   UnknownNameError,
 } from '@holdfast/engine';
@@ -10,7 +11,7 @@ import { getPlan, type Plan, type Plans, retentionBounds, RetentionRules } from 
 import { type BackUpDirectoryOptions, DirectorySource, directoryArn, localPlan } from '@holdfast/node';
 import type { Connection } from '../deployment/connection.ts';
 import { isNamed, resolveResource } from '../names/resolve.ts';
-import { printResourceQuote, printPlanQuotes, lastMonthOf, quoteFields } from '../quote/print-quote.ts';
+import { printResourceQuote, printPlanQuotes, quoteFields } from '../quote/print-quote.ts';
 import {
   openStoredChunks,
   type QuoteRequest,
@@ -201,21 +202,28 @@ async function record(
   { services }: Connection,
   quote: ResourceQuote,
 ): Promise<void> {
-  const { resource, files, changedPerDay } = quote;
-  if (files === undefined) return;
-  const { listed, frozen, storedBytes } = files.estimate;
+  const { resource, changedPerDay } = quote;
+  const bytes = quotedBytes(quote);
+  if (bytes === undefined) return;
   try {
-    await services.catalog.resources.noteQuote(resource.arn, {
-      quotedAt: clock.now().toISOString(),
-      files: listed.files - frozen.files,
-      logicalBytes: listed.bytes - frozen.bytes,
-      storedBytes,
-      firstCopyDollars: files.firstCopy.dollars,
-      monthDollars: lastMonthOf(quote)?.dollars ?? 0,
-      changedPerDay,
-    });
+    const quotedAt = clock.now().toISOString();
+    await services.catalog.resources.noteQuote(resource.arn, { quotedAt, changedPerDay, ...bytes });
   } catch (error) {
     if (!isOfKind(error, 'denied')) throw error;
     warn(`the quote is not kept, and no backup can be compared with it: ${error.message}`);
   }
+}
+
+/** What a first backup is compared with; nothing for an image whose blocks stay in EC2, where nobody counts them. */
+function quotedBytes({
+  files,
+  image,
+}: ResourceQuote): Pick<RecordedQuote, 'logicalBytes' | 'storedBytes'> | undefined {
+  if (files !== undefined) {
+    const { listed, frozen, storedBytes } = files.estimate;
+    return { logicalBytes: listed.bytes - frozen.bytes, storedBytes };
+  }
+  if (image?.inVault !== true) return undefined;
+  // Nobody has read the blocks: none of them, or all, may be in the vault already.
+  return { logicalBytes: image.inUse, storedBytes: { value: image.inUse, low: 0, high: image.inUse } };
 }

@@ -129,7 +129,11 @@ export async function printPlanQuotes(quotes: readonly ResourceQuote[], out: Out
     quotes.reduce((sum, quote) => sum + valueOf(quote), 0);
   const columns: readonly [string, (quote: ResourceQuote) => number, (value: number) => string][] = [
     ['CONTENT', ({ files, image }) => files?.estimate.listed.bytes ?? image?.bytes ?? 0, bytesText],
-    ['FIRST STORED', ({ files }) => files?.estimate.storedBytes.value ?? 0, bytesText],
+    [
+      'FIRST STORED',
+      ({ files, image }) => files?.estimate.storedBytes.value ?? (image?.inVault === true ? image.inUse : 0),
+      bytesText,
+    ],
     ['FIRST COPY', ({ files }) => files?.firstCopy.dollars ?? 0, dollarsText],
     ['A MONTH', (quote) => lastMonthOf(quote)?.dollars ?? 0, dollarsText],
     ['AWS BACKUP', (quote) => lastMonthOf(quote)?.awsBackup ?? 0, dollarsText],
@@ -152,7 +156,7 @@ export async function printPlanQuotes(quotes: readonly ResourceQuote[], out: Out
 }
 
 /** The month from which on the plan has all the points that it keeps. */
-export function lastMonthOf({ months }: ResourceQuote): ResourceQuote['months'][number] | undefined {
+function lastMonthOf({ months }: ResourceQuote): ResourceQuote['months'][number] | undefined {
   return months.at(-1);
 }
 

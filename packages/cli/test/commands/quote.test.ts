@@ -1,4 +1,4 @@
-import { AccessDeniedError, type ResourceArn } from '@holdfast/engine';
+import { AccessDeniedError, type PointId, type ResourceArn } from '@holdfast/engine';
 import { RetentionRules } from '@holdfast/engine/model';
 import { beforeEach, expect, test } from 'vitest';
 import { bucketArn, CliUnderTest, dailyPlan, volumeArn } from '../cli-under-test.ts';
@@ -104,7 +104,7 @@ test('a plan is quoted resource by resource, with the sum, and without what is a
 
   expect(code).toBe(0);
   expect(out).toMatch(/^arn:aws:s3:::photos +73 KiB /m);
-  expect(out).toMatch(/vol-0a1 +8\.0 GiB +0 B /);
+  expect(out).toMatch(/vol-0a1 +8\.0 GiB +8\.0 GiB /);
   expect(out).toMatch(/^together +8\.0 GiB /m);
   expect(out).not.toContain('vol-0b2');
 });
@@ -141,6 +141,40 @@ test('an image costs the blocks that were in use at its newest snapshot, where t
   expect(out).toMatch(/^31 days +30 +0 +2\.6 GiB +\$0\.0593 +\$0\.13 +\$0\.13$/m);
 });
 
+test('backups of an image show how far its quote was off, by the blocks that are in use', async () => {
+  await cli.plantResource({ arn: volumeArn, kind: 'ebs-volume' });
+  cli.usedBytes.set('vol-0a1', 2 ** 20);
+  await cli.run('quote', 'vol-0a1');
+  const content = new Uint8Array(3 * 2 ** 19).fill(1, 0, 2 ** 19);
+  const pointId = await cli.backUpVolumes({ volume: 'vol-0a1', content });
+  const first = await cli.catalog.points.find(pointId);
+  cli.clock.advance(86_400_000);
+  const later = cli.clock.now();
+  await cli.plantPoint({
+    ...first,
+    pointId: 'later' as PointId,
+    type: 'incremental',
+    basePointId: pointId,
+    sourceTime: later,
+    committedAt: later,
+    counts: { ...first!.counts, newBytes: 2 ** 17 },
+  });
+
+  const { out } = await cli.run('points', 'vol-0a1');
+
+  expect(out).toMatch(/the first backup stored \d+ B, 100 % less than the 1\.0 MiB that were quoted/);
+  expect(out).toContain('25 % of the content was new in a day, where 1 % was assumed');
+});
+
+test('an image whose blocks stay in EC2 has nothing to be compared with', async () => {
+  cli.plans = [{ ...dailyPlan, schedules, images: { ...dailyPlan.images, blocks: 'none' } }];
+  await cli.plantResource({ arn: volumeArn, kind: 'ebs-volume' });
+
+  await cli.run('quote', 'vol-0a1');
+
+  expect((await cli.catalog.resources.find(volumeArn))?.quote).toBeUndefined();
+});
+
 test('a bucket that no cycle has discovered yet is quoted by its ARN and a plan', async () => {
   const arn = 'arn:aws:s3:::new-bucket';
 
@@ -150,7 +184,9 @@ test('a bucket that no cycle has discovered yet is quoted by its ARN and a plan'
 
   expect(without).toMatchObject({ code: 2, err: expect.stringContaining('with --plan') });
   expect(code).toBe(0);
-  expect((await cli.catalog.resources.find(arn as ResourceArn))?.quote).toMatchObject({ files: 20 });
+  expect((await cli.catalog.resources.find(arn as ResourceArn))?.quote).toMatchObject({
+    logicalBytes: 75_000,
+  });
 });
 
 test('rules of the calendar are priced with their containers', async () => {

@@ -1,6 +1,7 @@
 import type { PointId } from '../ids.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { RecordedQuote } from '../ports/catalog/resources.ts';
+import { isImageKind } from '../model/resource-kind.ts';
 import { dayMs } from '../model/time.ts';
 
 /** A point may have an earlier time than the quote before it: the store's clock is another, and S3's knows whole seconds only. */
@@ -40,7 +41,7 @@ export function compareQuote(quote: RecordedQuote, points: readonly PointRow[]):
     changedPerDay: changed &&
       base && {
         quoted: quote.changedPerDay,
-        seen: changePerDay(changed, base),
+        seen: changePerDay(changed, base, contentOf(changed, quote, first)),
         pointId: changed.pointId,
       },
   };
@@ -59,9 +60,18 @@ function compareFirst(
   };
 }
 
+/** Bytes that could change. Of an image these are the blocks in use, and not the size of its volumes, which its points count. */
+function contentOf(
+  { resourceKind, counts }: PointRow,
+  { logicalBytes }: RecordedQuote,
+  first: PointRow | undefined,
+): number {
+  return isImageKind(resourceKind) ? (first?.counts.readBytes ?? logicalBytes) : counts.logicalBytes;
+}
+
 /** New content of each day: of several days since the base, each as much as the others. */
-function changePerDay({ counts, sourceTime }: PointRow, base: PointRow): number {
+function changePerDay({ counts, sourceTime }: PointRow, base: PointRow, content: number): number {
   const days = Math.max(1 / 24, (sourceTime.getTime() - base.sourceTime.getTime()) / dayMs);
-  const share = counts.logicalBytes === 0 ? 0 : Math.min(1, counts.newBytes / counts.logicalBytes);
+  const share = content === 0 ? 0 : Math.min(1, counts.newBytes / content);
   return share === 1 ? 1 : 1 - (1 - share) ** (1 / days);
 }

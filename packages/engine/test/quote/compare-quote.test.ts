@@ -5,11 +5,8 @@ import { compareQuote } from '../../src/quote/compare-quote.ts';
 
 const quote = {
   quotedAt: '2026-11-20T00:00:00.000Z',
-  files: 3,
   logicalBytes: 10_000,
   storedBytes: { value: 1_000, low: 900, high: 1_100 },
-  firstCopyDollars: 1,
-  monthDollars: 2,
   changedPerDay: 0.01,
 };
 

@@ -6,13 +6,10 @@ import type { RunState } from './runs.ts';
 export interface RecordedQuote {
   /** ISO 8601, UTC. */
   readonly quotedAt: string;
-  readonly files: number;
+  /** Content; of an image the blocks that were known to be in use. */
   readonly logicalBytes: number;
-  /** Bytes of the first backup, and the ends between which they lie with a chance of about 95 %. */
+  /** Bytes of the first backup, and the ends between which they lie with a chance of about 95 %; of an image, at most. */
   readonly storedBytes: { readonly value: number; readonly low: number; readonly high: number };
-  readonly firstCopyDollars: number;
-  /** A month, once there are all the points that the plan keeps. */
-  readonly monthDollars: number;
   /** Share of the content that was assumed to be new every day. */
   readonly changedPerDay: number;
 }

@@ -74,14 +74,11 @@ export function resourcesContract(make: MakeCatalog): void {
     test('keep the last quote, whether discovery has seen them or not', async () => {
       const quote = {
         quotedAt: at(0).toISOString(),
-        files: 3,
         logicalBytes: 5_000,
         storedBytes: { value: 2_000.5, low: 1_900, high: 2_100 },
-        firstCopyDollars: 0.000_012,
-        monthDollars: 0.1,
         changedPerDay: 0.01,
       };
-      await catalog.resources.noteQuote(arn, { ...quote, files: 2 });
+      await catalog.resources.noteQuote(arn, { ...quote, logicalBytes: 2 });
       expect(await catalog.resources.find(arn)).toBeUndefined();
 
       const found = { arn, kind: 's3-bucket', plan: 'daily', seenAt: at(1) } as const;
