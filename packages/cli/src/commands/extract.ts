@@ -5,6 +5,7 @@ import {
   openContainer,
   openVault,
   PointReader,
+  restoreEntries,
   restoreReadable,
   type Root,
   type SourceEntry,
@@ -13,6 +14,7 @@ import {
 } from '@holdfast/engine';
 import type { OverwriteRule } from '@holdfast/engine/model';
 import { DirectoryTarget, type DiskImageOutcome, type ImageFormat, systemRandom } from '@holdfast/node';
+import { openImageFiles } from '../image-files/open-image-files.ts';
 import { checkReadable } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { type DegradedFields, degradedText, pointStateText, unreadText } from '../names/degraded-point.ts';
@@ -183,22 +185,26 @@ async function extract(
   const reader = await found.open();
   const vault = found.directory;
   const { point, image, counts } = reader.root;
-  if (image !== undefined) {
-    if (paths !== undefined)
-      throw new UsageError(
-        `point ${point} is an image, out of which single paths cannot be taken yet; leave --path out`,
-      );
+  if (image !== undefined && paths === undefined)
     return extractImage(reader, { directory, vault, volume, format, overwrite }, context);
-  }
   if (volume !== undefined || format !== 'raw')
-    throw new UsageError(`point ${point} holds files; --volume and --format are for images`);
+    throw new UsageError(
+      image === undefined
+        ? `point ${point} holds files; --volume and --format are for images`
+        : '--volume and --format make disk images; a --path begins with its volume, as in /dev/xvda1/etc/',
+    );
+  const makeTarget = (): DirectoryTarget =>
+    new DirectoryTarget({ root: directory, random: systemRandom, vault });
+  if (image !== undefined && paths !== undefined) {
+    const files = await openImageFiles(reader, paths, context);
+    const options = { target: makeTarget(), overwrite, onProgress: progress.report, signal };
+    const outcome = await restoreEntries(files, { ...options, range: {} });
+    await printOutcome(outcome, { pointId: point, directory }, out);
+    return exitCodeOfOutcome(outcome);
+  }
   const degraded = await warnOf(reader.root, found, warn);
   const outcome = await restoreReadable(reader, {
-    target: new DirectoryTarget({
-      root: directory,
-      random: systemRandom,
-      vault,
-    }),
+    target: makeTarget(),
     paths,
     overwrite,
     onProgress: (event) => progress.report({ ...event, ...(!paths && { filesTotal: counts.files }) }),

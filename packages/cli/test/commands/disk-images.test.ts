@@ -215,21 +215,6 @@ describe('extract', () => {
     expect(out).toMatch(/zeros: .* of volume vol-0a1 at byte 0/);
     expect(readdirSync(to).sort()).toEqual(['image.json', 'vol-0a1.raw', 'vol-0b2.raw']);
   });
-
-  test('has no paths inside an image yet', async () => {
-    const { code, err } = await cli.run(
-      'extract',
-      's3://vault-bucket',
-      point,
-      '--to',
-      folder,
-      '--path',
-      'etc/',
-    );
-
-    expect(code).toBe(2);
-    expect(err).toContain('out of which single paths cannot be taken yet');
-  });
 });
 
 test('ls lists the volumes of an image, and says which blocks are in the vault', async () => {

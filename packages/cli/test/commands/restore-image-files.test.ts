@@ -12,6 +12,7 @@ import {
 import path from 'node:path';
 import { makeExtImage, makeScratch } from '@holdfast/disk/testing';
 import type { PointId } from '@holdfast/engine';
+import { MemoryCatalog, MemoryChunkIndex } from '@holdfast/engine/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CliUnderTest } from '../cli-under-test.ts';
 
@@ -89,4 +90,20 @@ test.each([
 
   expect(code).not.toBe(0);
   expect(err).toContain(why);
+});
+
+test('extract takes a directory out of an image, with the bucket and the key alone', async () => {
+  cli.catalog = new MemoryCatalog();
+  cli.index = new MemoryChunkIndex();
+  const source = ['extract', 's3://vault-bucket', point, '--to', restored];
+
+  const { code, out } = await cli.run(...source, '--path', '/etc/ssh');
+  const both = await cli.run(...source, '--path', '/etc/ssh', '--volume', '/dev/xvda');
+
+  expect(code).toBe(0);
+  expect(out).toMatch(/^restored 2 files of point/m);
+  expect(readFileSync(path.join(restored, 'etc/ssh/key'), 'utf8')).toBe('secret');
+  expect(cli.executions.started).toEqual([]);
+  expect(both.code).toBe(2);
+  expect(both.err).toContain('a --path begins with its volume');
 });
