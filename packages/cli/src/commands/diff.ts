@@ -11,7 +11,7 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { checkHasFiles, isImage, openPoints } from '../names/open-point.ts';
 import type { Output } from '../terminal/output.ts';
 import { resolvePoint } from '../names/resolve-point.ts';
-import { bytesText, pathFields, pathText, safeText } from '../terminal/text.ts';
+import { bytesText, numberText, pathFields, pathText, safeText } from '../terminal/text.ts';
 
 const signs = { added: '+', removed: '-', changed: '~', metadata: '~', unread: '?', unclear: '?' } as const;
 
@@ -109,7 +109,7 @@ function timeOf(nanoseconds: bigint): Date {
 function volumeLineOf({ volume, change, blocks, bytes, before, after }: VolumeDifference): string {
   const sizes = [before, after].flatMap((entry) => (entry === undefined ? [] : [bytesText(entry.bytes)]));
   const size = [...new Set(sizes)].join(' -> ');
-  const count = `${blocks.toLocaleString('en-US')} ${blocks === 1 ? 'block' : 'blocks'}`;
+  const count = `${numberText(blocks)} ${blocks === 1 ? 'block' : 'blocks'}`;
   return `${signs[change]} ${safeText(volume)}  (${size}; ${bytesText(bytes)} in ${count})`;
 }
 

@@ -1,7 +1,7 @@
 import { findCleanPoint, isDegraded, type PointRow, unreadOf, type UnreadFacts } from '@holdfast/engine';
 import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { timeText } from '../terminal/text.ts';
+import { numberText, timeText } from '../terminal/text.ts';
 
 /** Unread entries for people: `7 entries could not be read: it lacks 5, and has 2 as earlier points do`. */
 export function unreadText(point: UnreadFacts): string {
@@ -9,10 +9,10 @@ export function unreadText(point: UnreadFacts): string {
   const total = carried + missing;
   if (total === 0) return 'everything was read';
   if (point.snapshotsMissing !== undefined) return `${point.snapshotsMissing} of its EBS snapshots are gone`;
-  const entries = total === 1 ? '1 entry' : `${total.toLocaleString('en-US')} entries`;
+  const entries = total === 1 ? '1 entry' : `${numberText(total)} entries`;
   const parts = [
-    ...(missing > 0 ? [`it lacks ${missing.toLocaleString('en-US')}`] : []),
-    ...(carried > 0 ? [`has ${carried.toLocaleString('en-US')} as earlier points do`] : []),
+    ...(missing > 0 ? [`it lacks ${numberText(missing)}`] : []),
+    ...(carried > 0 ? [`has ${numberText(carried)} as earlier points do`] : []),
   ];
   return `${entries} could not be read: ${parts.join(', and ').replace(/^has/, 'it has')}`;
 }

@@ -5,7 +5,7 @@ import { parseOutput } from '../deployment/executions.ts';
 import type { DegradedFields } from '../names/degraded-point.ts';
 import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts';
 import { type Output, right } from '../terminal/output.ts';
-import { bytesText, countText } from '../terminal/text.ts';
+import { bytesText, countText, numberText } from '../terminal/text.ts';
 
 /** Digits of a restore's id that lists show; enough to name it. */
 export const shownDigits = 12;
@@ -119,10 +119,10 @@ async function printKept(kept: number, keptFiles: readonly string[], out: Output
   if (kept === 0) return;
   for (const path of keptFiles.slice(0, keptShown)) await out.line(`left as it was: ${path}`);
   if (kept > Math.min(keptShown, keptFiles.length))
-    await out.line(`… and ${(kept - Math.min(keptShown, keptFiles.length)).toLocaleString('en-US')} more`);
+    await out.line(`… and ${numberText(kept - Math.min(keptShown, keptFiles.length))} more`);
   const one = kept === 1;
   await out.line(
-    `${kept.toLocaleString('en-US')} ${one ? 'entry' : 'entries'} of the target ${one ? 'differs' : 'differ'} from the point, or ` +
+    `${numberText(kept)} ${one ? 'entry' : 'entries'} of the target ${one ? 'differs' : 'differ'} from the point, or ` +
       `cannot be told to be the same, and ${one ? 'was' : 'were'} left: to replace ${one ? 'it' : 'them'}, repeat the restore ` +
       'with --overwrite if-different',
   );

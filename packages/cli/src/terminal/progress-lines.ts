@@ -1,5 +1,5 @@
 import type { Clock, ProgressEvent } from '@holdfast/engine';
-import { bytesText, countText, safeText } from './text.ts';
+import { bytesText, countText, numberText, safeText } from './text.ts';
 
 /** Least time between two lines about one piece of work. */
 const quietMs = 2_000;
@@ -36,7 +36,7 @@ export class ProgressLines {
     const files =
       event.filesTotal === undefined
         ? countText(event.files, unit)
-        : `${event.files.toLocaleString('en-US')} of ${countText(event.filesTotal, unit)}`;
+        : `${numberText(event.files)} of ${countText(event.filesTotal, unit)}`;
     this.note(
       event.bytes === 0 && unit !== 'file'
         ? `${step}: ${files}`

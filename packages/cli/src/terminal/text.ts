@@ -42,9 +42,14 @@ export function durationText(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
+/** A count for people: `12,345`. By hand, as `toLocaleString` loads a locale for a dozen milliseconds. */
+export function numberText(count: number): string {
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
 /** A count with its noun: `1 file`, `2 files`. */
 export function countText(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+  return `${numberText(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /**

@@ -14,7 +14,7 @@ import { isImage } from '../names/open-point.ts';
 import { unreadText } from '../names/degraded-point.ts';
 import { VerificationStoppedError } from './errors.ts';
 import type { Output } from './output.ts';
-import { bytesText, countText, pathFields, pathText } from './text.ts';
+import { bytesText, countText, numberText, pathFields, pathText } from './text.ts';
 
 type History = Awaited<ReturnType<typeof verifyHistory>>;
 type Verification = ReturnType<typeof verifyPoints<PointRow>> extends AsyncGenerator<infer One> ? One : never;
@@ -268,7 +268,7 @@ function walkedText({ files, directories, unsupported, uncompared }: FileSystemC
   const passed =
     unsupported === 0 ? '' : `, ${countText(unsupported, 'encrypted or unknown one')} passed over`;
   const left = uncompared === 0 ? '' : `, ${countText(uncompared, 'comparison')} left out for want of memory`;
-  const within = directories === 1 ? '1 directory' : `${directories.toLocaleString('en-US')} directories`;
+  const within = directories === 1 ? '1 directory' : `${numberText(directories)} directories`;
   return `walked through ${countText(files, 'file')} in ${within}${passed}${left}`;
 }
 
@@ -284,7 +284,7 @@ function soundText(lost: number, others: number, isInDoubt: boolean): string {
 function lostText({ map, after, through, entries, message }: LostRange): string {
   const what = map === 'manifest' ? 'entries of the manifest' : 'packs of the pack map';
   const from = after === undefined ? 'from the first' : `after "${after}"`;
-  return `lost: ${entries.toLocaleString('en-US')} ${what}, ${from} through "${through}": ${message}`;
+  return `lost: ${numberText(entries)} ${what}, ${from} through "${through}": ${message}`;
 }
 
 function readText({ files, bytes, chunks, packs }: Outcome): string {
