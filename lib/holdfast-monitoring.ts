@@ -152,7 +152,7 @@ const GRAPHS: readonly Graph[] = [
   },
   {
     title: 'Refused calls a day',
-    metrics: { ThrottledBlockCalls: 'reads of blocks, made again' },
+    metrics: { ThrottledBlockCalls: 'calls for blocks, made again' },
   },
 ];
 

@@ -1,4 +1,4 @@
-import { getJson, mapConcurrent, VolumeShard, type WorkStore, WrittenSum } from '@holdfast/engine';
+import { getJson, mapConcurrent, putJson, VolumeShard, type WorkStore, WrittenSum } from '@holdfast/engine';
 import { hourMs, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -12,8 +12,12 @@ const resultsAtOnce = 16;
 
 const CompleteSnapshotsInput = z.object({ restoreId: z.string().min(1), pollSeconds: z.int().positive() });
 
-/** Volumes whose snapshots are sealed, and since when all are. */
-const Sealing = z.object({ sealed: z.array(z.string()), since: z.iso.datetime() });
+/** Volumes whose snapshots are sealed, since when all are, and the calls for their blocks that EBS refused at first. */
+const Sealing = z.object({
+  sealed: z.array(z.string()),
+  since: z.iso.datetime(),
+  throttledCalls: z.int().nonnegative(),
+});
 
 /**
  * Seals the snapshots of a restore once all their blocks are written, each checked against what the workers wrote, and
@@ -30,29 +34,24 @@ export const completeSnapshotsStep = defineLoop(
     { before, shouldStop },
   ) => {
     const started = await getJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
-    const state = before ?? { sealed: [], since: clock.now().toISOString() };
+    const state = before ?? { sealed: [], since: clock.now().toISOString(), throttledCalls: 0 };
     const toSeal = Object.keys(started).filter((volume) => !state.sealed.includes(volume));
     if (toSeal.length > 0) {
       const shards = await getJson(work, restoreFiles.shards(restoreId), z.array(VolumeShard));
       const sealed = [...state.sealed];
+      let { throttledCalls } = state;
       for (const [at, volume] of toSeal.entries()) {
         if (at > 0 && shouldStop()) break;
         const snapshot = started[volume] ?? '';
-        const written = await sumShards(
-          work,
-          restoreId,
-          shards.filter((shard) => shard.volume === volume),
-        );
-        const outcome = await writer.complete(snapshot, written.total());
+        const ofVolume = shards.filter((shard) => shard.volume === volume);
+        const { total: written, throttledCalls: throttled } = await sumShards(work, restoreId, ofVolume);
+        const outcome = await writer.complete(snapshot, written);
         sealed.push(volume);
-        log.info(`a snapshot was written: ${outcome}`, {
-          restoreId,
-          snapshot,
-          blocks: written.total().blocks,
-        });
+        throttledCalls += throttled;
+        log.info(`a snapshot was written: ${outcome}`, { restoreId, snapshot, blocks: written.blocks });
       }
       const since = clock.now().toISOString();
-      return { done: false, waitSeconds: pollSeconds, state: { sealed, since } };
+      return { done: false, waitSeconds: pollSeconds, state: { sealed, since, throttledCalls } };
     }
     const now = clock.now();
     const sinceMs = now.getTime() - new Date(state.since).getTime();
@@ -75,6 +74,7 @@ export const completeSnapshotsStep = defineLoop(
         );
     }
     const done = Object.values(started).every((snapshot) => states.get(snapshot) === 'completed');
+    if (done) await putJson(work, restoreFiles.throttled(restoreId), state.throttledCalls);
     return { done, waitSeconds: nextLookSeconds(pollSeconds, sinceMs), state };
   },
 );
@@ -83,11 +83,14 @@ async function sumShards(
   work: WorkStore,
   restoreId: string,
   shards: readonly VolumeShard[],
-): Promise<WrittenSum> {
+): Promise<{ readonly total: ReturnType<WrittenSum['total']>; readonly throttledCalls: number }> {
   const sum = new WrittenSum();
+  let throttled = 0;
   const read = async ({ index }: VolumeShard) =>
     getJson(work, restoreFiles.result(restoreId, index), WrittenShard);
-  for await (const { blocks, checksums } of mapConcurrent(shards, resultsAtOnce, read))
+  for await (const { blocks, checksums, throttledCalls } of mapConcurrent(shards, resultsAtOnce, read)) {
     sum.add({ blocks, checksums: Buffer.from(checksums, 'base64') });
-  return sum;
+    throttled += throttledCalls;
+  }
+  return { total: sum.total(), throttledCalls: throttled };
 }

@@ -53,7 +53,8 @@ export const finishRestoreStep = defineKeptLoop(
       const hasWritten = job.target.kind !== 'ami' && job.target.written.length > 0;
       const left = hasWritten ? await removeWritten(services, restoreId) : [];
       const snapshotsLeft = left.length > 0 ? left : undefined;
-      const report = await complete(services, count, job, row, { ...did, snapshotsLeft });
+      const throttledCalls = await findJson(work, restoreFiles.throttled(restoreId), z.int());
+      const report = await complete(services, count, job, row, { ...did, snapshotsLeft, throttledCalls });
       return { done: true, ...report } as const;
     }
     const sum = await sumOutcomes(work, job, { before, shouldStop });
@@ -103,8 +104,10 @@ async function complete(
     metric('RestoresCompleted', failed > 0 ? 0 : 1),
     metric('RestoreFailures', failed > 0 ? 1 : 0),
     metric('RestoredBytes', bytes),
+    ...(did.throttledCalls === undefined ? [] : [metric('ThrottledBlockCalls', did.throttledCalls)]),
   ]);
-  log.info('the restore ended', { restoreId, state, files, bytes, failed, carried });
+  const { throttledCalls } = did;
+  log.info('the restore ended', { restoreId, state, files, bytes, failed, carried, throttledCalls });
   return report;
 }
 

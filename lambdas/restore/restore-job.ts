@@ -92,6 +92,8 @@ export const restoreFiles = {
   volumePlanning: (restoreId: string) => `restores/${restoreId}/volume-planning.json`,
   /** Snapshots that are being written, by the volume that they are of. */
   snapshots: (restoreId: string) => `restores/${restoreId}/snapshots.json`,
+  /** Calls for their blocks that EBS refused at first. */
+  throttled: (restoreId: string) => `restores/${restoreId}/throttled.json`,
   volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,
   /** The progress of the launch of a machine. */
   launch: (restoreId: string) => `restores/${restoreId}/launch.json`,
@@ -113,5 +115,7 @@ export const WrittenShard = z.object({
   blocks: z.int().nonnegative(),
   sameBlocks: z.int().nonnegative(),
   checksums: z.base64(),
+  /** Calls for blocks that EBS refused as one too many. */
+  throttledCalls: z.int().nonnegative(),
 });
 export type WrittenShard = z.infer<typeof WrittenShard>;

@@ -6,6 +6,7 @@ import {
   putJson,
   VolumeShard,
   writeSnapshotRange,
+  type WrittenRange,
 } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
@@ -32,7 +33,8 @@ export const writeBlocksStep = defineKeptLoop(
     handOnBeforeMs,
   },
   async (services, { restoreId, shard }, { before, shouldStop }) => {
-    const { store, work, openKeys, snapshots: writer, blocks: source, log } = services;
+    const { store, work, openKeys, snapshots: writer, blocks: source, throttledCalls, log } = services;
+    const throttledBefore = throttledCalls();
     const { index, volume: name, to } = shard;
     if ((await findJson(work, restoreFiles.over(restoreId), z.unknown())) !== undefined)
       throw new RestoreOverError(restoreId);
@@ -51,8 +53,9 @@ export const writeBlocksStep = defineKeptLoop(
       parent: parent && { snapshot: parent.snapshot, bytes: parent.sizeGiB * 2 ** 30, source },
       shouldStop,
     });
-    const sum = addWritten(before?.written, did);
-    log.info('wrote blocks', { restoreId, index, snapshot, blocks: sum.blocks, same: sum.sameBlocks });
+    const sum = addWritten(before?.written, { ...did, throttledCalls: throttledCalls() - throttledBefore });
+    const { blocks, sameBlocks: same, throttledCalls: throttled } = sum;
+    log.info('wrote blocks', { restoreId, index, snapshot, blocks, same, throttledCalls: throttled });
     if (did.next !== undefined)
       return { index, done: false, state: { next: did.next, written: sum } } as const;
     await putJson(work, restoreFiles.result(restoreId, index), sum);
@@ -62,12 +65,13 @@ export const writeBlocksStep = defineKeptLoop(
 
 function addWritten(
   before: WrittenShard | undefined,
-  did: { readonly blocks: number; readonly sameBlocks: number; readonly checksums: Uint8Array },
+  did: Pick<WrittenRange, 'blocks' | 'sameBlocks' | 'checksums'> & Pick<WrittenShard, 'throttledCalls'>,
 ): WrittenShard {
   const earlier = Buffer.from(before?.checksums ?? '', 'base64');
   return {
     blocks: (before?.blocks ?? 0) + did.blocks,
     sameBlocks: (before?.sameBlocks ?? 0) + did.sameBlocks,
     checksums: Buffer.concat([earlier, did.checksums]).toString('base64'),
+    throttledCalls: (before?.throttledCalls ?? 0) + did.throttledCalls,
   };
 }

@@ -149,7 +149,7 @@ export type StepServices<N extends Needs> = EveryStep &
   If<N, { catalog: 'read' }, { readonly catalog: CatalogReader }> &
   If<N, { images: 'release' }, { readonly lockMode: ObjectLock['mode'] }> &
   If<N, { shared: true }, { readonly shared: SharedRecords }> &
-  If<N, { blocks: string }, Pick<OpenedBlocks, 'blocks' | 'throttledCalls'>> &
+  If<N, { blocks: string } | { snapshots: 'write' }, Pick<OpenedBlocks, 'blocks' | 'throttledCalls'>> &
   If<N, { index: string }, { readonly index: ChunkIndex }> &
   If<N, { plans: true }, { readonly plans: DeployedConfiguration['plans'] }> &
   If<N, { configuration: true }, { readonly configuration: DeployedConfiguration }> &
@@ -163,7 +163,6 @@ export type StepServices<N extends Needs> = EveryStep &
   (N extends { snapshots: infer Use extends keyof SnapshotWriter }
     ? { readonly snapshots: Pick<SnapshotWriter, Use> }
     : unknown) &
-  If<N, { snapshots: 'write' }, Pick<OpenedBlocks, 'blocks'>> &
   (N extends { images: infer Use extends keyof ImageServices }
     ? { readonly images: ImageServices[Use] }
     : unknown);

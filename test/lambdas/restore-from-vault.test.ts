@@ -134,7 +134,9 @@ test('volumes come out of the vault when no snapshot of them is left, each block
       { sourceVolumeId: 'vol-1', from: 'vault', device: '/dev/xvda' },
       { sourceVolumeId: 'vol-2', from: 'vault' },
     ],
+    throttledCalls: 6,
   });
+  expect(deployment.metrics.values).toContainEqual({ name: 'ThrottledBlockCalls', value: 6, unit: 'Count' });
   expect(images.orders.map(({ snapshotId }) => snapshotId)).toEqual([...written.keys()]);
 });
 

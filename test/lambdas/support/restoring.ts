@@ -31,6 +31,7 @@ export function makeRestoring(
   const opened: string[] = [];
   const launches = new MemoryLaunches();
   const blocks = new MemoryBlockSource(deployment.clock, { blockBytes: 4096 });
+  let refused = 0;
   const deps = {
     ...deployment,
     audit: new AuditLog(deployment.services),
@@ -54,6 +55,7 @@ export function makeRestoring(
     restoreWorkers: 5,
     snapshots: images.written,
     blocks,
+    throttledCalls: () => (refused += 3),
   };
   return {
     target,

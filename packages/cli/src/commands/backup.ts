@@ -17,6 +17,7 @@ import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResource } from '../names/resolve.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
+import { throttledText } from '../restore/restore-report.ts';
 import { choiceOption, compressionOption, numberOption, workersOption } from '../terminal/options.ts';
 import { bytesText, countText, timeText } from '../terminal/text.ts';
 import { failureText, noteProgress, waitForExecution, parseOutput } from '../deployment/executions.ts';
@@ -152,8 +153,7 @@ async function follow(
   const { throttledCalls = 0 } = parseOutput(state.output, EndedRun)?.point ?? {};
   if (out.json) await out.document({ ...fieldsOf(started), run, point, throttledCalls, ...degraded, drift });
   else await printPoint(run, point, drift, out);
-  if (throttledCalls > 0 && !out.json)
-    await out.line(`throttled ${countText(throttledCalls, 'call')}, which EBS refused at first`);
+  if (throttledCalls > 0 && !out.json) await out.line(throttledText(throttledCalls));
   return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;
 }
 

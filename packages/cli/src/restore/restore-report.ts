@@ -72,6 +72,8 @@ export async function printReport(
         await out.line(`no room   ${volumeId} lacks ${tagsLeftOff.join(', ')}: EC2 takes 50 tags`);
     }
   }
+  const { throttledCalls = 0 } = report;
+  if (throttledCalls > 0) await out.line(throttledText(throttledCalls));
   if (carried > 0)
     await out.line(`older     ${countText(carried, 'file')} with the content of an earlier point`);
   if (report.degraded !== undefined) await out.line(`degraded  ${report.degraded.meaning}`);
@@ -83,6 +85,10 @@ export async function printReport(
     );
   }
   if (machine !== undefined) await out.line(`machine   s3://${machine.bucket}/${machine.key}`);
+}
+
+export function throttledText(calls: number): string {
+  return `throttled ${countText(calls, 'call')}, which EBS refused at first`;
 }
 
 export async function printOutcome(

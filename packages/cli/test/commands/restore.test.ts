@@ -364,6 +364,7 @@ test('prints the volumes that were made', async () => {
     restoreId: 'r',
     state: 'completed',
     volumes,
+    throttledCalls: 12,
     machine: { bucket: 'holdfast-work-bucket', key: 'restores/r/machine.json' },
   });
 
@@ -372,6 +373,7 @@ test('prints the volumes that were made', async () => {
   expect(out).toBe(`\
 VOLUME  COPY OF  DEVICE      SIZE  MADE OF
 vol-2   vol-1    /dev/xvda  8 GiB  the vault
+throttled 12 calls, which EBS refused at first
 machine   s3://holdfast-work-bucket/restores/r/machine.json
 the restore of point ${image} of ${volumeArn} is completed
 `);

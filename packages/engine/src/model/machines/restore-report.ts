@@ -144,6 +144,8 @@ export const RestoreReport = z.object({
   /** Each shard's own account, with all files that failed. */
   details: z.object({ bucket: z.string(), prefix: z.string() }).optional(),
   volumes: z.array(RestoredVolume).optional(),
+  /** Calls for blocks that EBS refused as one too many, and that were made again. Only of volumes that came out of the vault. */
+  throttledCalls: z.int().optional(),
   instance: LaunchedInstance.optional(),
   /** The AMI of the restore; one that was only for a launch is deregistered. */
   ami: z
