@@ -69,8 +69,6 @@ function targetOfImage(
         `point ${root.point} is an image: "paths" takes files out of it, into a bucket or a directory; leave it out for ` +
           'volumes or a machine',
       );
-    // Their blocks are read from the vault.
-    if (root.manifest === undefined) throw new NotSupportedError(noBlocks(root));
     if (directory !== undefined) return { kind: 'directory', directory };
     if (bucket !== undefined) return bucketOf(target, bucket, rules);
   }
@@ -108,11 +106,4 @@ function bucketOf(
 ): ChosenTarget {
   checkBucketAllowed(bucket, rules, 'or name an allowed bucket');
   return { kind: 'bucket', bucket, prefix };
-}
-
-function noBlocks({ point }: Root): string {
-  return (
-    `the blocks of point ${point} are in snapshots alone, out of which files are not taken; restore its volumes, or have ` +
-    'blocks copied into the vault: "images": {"blocks": "vault"} of its plan'
-  );
 }

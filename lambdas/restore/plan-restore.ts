@@ -297,7 +297,7 @@ function placeOfWork({ kind }: ChosenTarget, workers: number) {
 
 /** @returns `undefined` when another call has to go on. */
 async function planFiles(
-  { checkBucket, restoreWorkers, work, log }: Services,
+  { checkBucket, restoreWorkers, work, log, blocks }: Services,
   reader: PointReader,
   restoreId: string,
   target: Extract<ChosenTarget, { kind: 'bucket' | 'directory' }>,
@@ -311,7 +311,9 @@ async function planFiles(
   const before = known?.pointId === pointId ? known.planning : undefined;
   const options = { limits: defaultShardLimits, ...placeOfWork(target, restoreWorkers), shouldStop };
   const ofImage =
-    reader.root.image === undefined || paths === undefined ? undefined : await openImageFiles(reader, paths);
+    reader.root.image === undefined || paths === undefined
+      ? undefined
+      : await openImageFiles(reader, paths, blocks);
   const step =
     ofImage === undefined
       ? await planSomeRestore(reader, { ...options, paths }, before)
@@ -323,9 +325,12 @@ async function planFiles(
 }
 
 /** The files of an image, by paths as every worker reads them, and reasons to doubt what is there. */
-async function openImageFiles(reader: PointReader, asked: readonly string[]) {
+async function openImageFiles(reader: PointReader, asked: readonly string[], blocks: Services['blocks']) {
   const notices: string[] = [];
-  const image = openPointImage(reader, { onNotice: (notice) => notices.push(notice) });
+  const image = openPointImage(reader, {
+    openSnapshots: async () => Promise.resolve(blocks),
+    onNotice: (notice) => notices.push(notice),
+  });
   const paths = await lookUpPaths(image, asked);
   return { source: new ImageSource(image, paths), paths: [...paths], notices };
 }

@@ -3,6 +3,7 @@ import {
   getJson,
   putJson,
   addOutcomes,
+  type BlockSource,
   InvalidInputError,
   type KeyRange,
   keysOfRestoreShard,
@@ -46,7 +47,7 @@ export const restoreShardStep = defineKeptLoop(
     handOnBeforeMs: reserveMs,
   },
   async (services, { restoreId, shard }, { before, timeLeftMs, keep }) => {
-    const { store, work, openKeys, openTarget, targetBuckets, log } = services;
+    const { store, work, openKeys, openTarget, targetBuckets, blocks, log } = services;
     const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
     const { target } = job;
     // The plan lies in a bucket; what may be written to is decided by this function's own configuration.
@@ -68,7 +69,7 @@ export const restoreShardStep = defineKeptLoop(
     const outcomeWith = (did: RestoreOutcome) => addOutcomes(before?.outcome ?? nothingRestored, did);
     const progressOf = ({ next, begun, ...did }: RestoreOutcome) =>
       next && { next: Buffer.from(next).toString('base64'), begun, outcome: outcomeWith(did) };
-    const { source, selection } = filesOf(reader, job);
+    const { source, selection } = filesOf(reader, job, blocks);
     const did = await restoreEntries(source, {
       range: keysOfRestoreShard({ from, to: shard.to }),
       selection,
@@ -102,9 +103,11 @@ export const restoreShardStep = defineKeptLoop(
 function filesOf(
   reader: PointReader,
   { paths }: RestoreJob,
+  blocks: BlockSource,
 ): { readonly source: RestoreSource; readonly selection: readonly KeyRange[] } {
   if (reader.root.image === undefined)
     return { source: new PointSource(reader), selection: selectKeys(paths) };
   // It has the files of the paths, and no others.
-  return { source: new ImageSource(openPointImage(reader), paths ?? []), selection: [{}] };
+  const image = openPointImage(reader, { openSnapshots: async () => Promise.resolve(blocks) });
+  return { source: new ImageSource(image, paths ?? []), selection: [{}] };
 }

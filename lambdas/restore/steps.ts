@@ -7,6 +7,8 @@ export const restoreSteps = {
     needs: {
       targets: 'look',
       images: 'see',
+      blocks: 'look',
+      shared: true,
       vault: { read: 'opened', thaw: true, audit: true },
       work: { use: 'restores/*' },
       catalog: 'use',
@@ -15,7 +17,13 @@ export const restoreSteps = {
     minutes: 15,
   },
   'restore-shard': {
-    needs: { targets: 'write', vault: { read: 'opened' }, work: { use: 'restores/*' } },
+    needs: {
+      targets: 'write',
+      blocks: 'look',
+      shared: true,
+      vault: { read: 'opened' },
+      work: { use: 'restores/*' },
+    },
     memoryMegabytes: workerMegabytes,
     minutes: 15,
   },

@@ -52,8 +52,11 @@ export interface Needs {
    * `clear` away snapshots that restores wrote, and AMIs.
    */
   readonly images?: 'see' | 'take' | 'seal' | 'release' | 'remove' | 'restore' | 'launch' | 'clear';
-  /** Blocks of the snapshots of runs. `read`: their content, too. */
-  readonly blocks?: 'list' | 'read';
+  /**
+   * Blocks of the snapshots of runs. `list`: those of one, and what differs between two. `look`: those of one, with their
+   * content, as files are looked for. `read`: all of that.
+   */
+  readonly blocks?: 'list' | 'look' | 'read';
   /** Snapshots that restores write by the block. `write`: reading those that they are compared with, too. */
   readonly snapshots?: 'start' | 'write' | 'complete';
   /** Records that all workers share: rates of calls, and turns. */

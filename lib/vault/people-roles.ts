@@ -83,7 +83,7 @@ export class PeopleRoles extends Construct {
       // Verifying an image is looking for its snapshots.
       describes('Snapshots'),
       // Files of a point whose blocks are in EBS alone are read there, in turn with the workers.
-      ...readsBlocks(Stack.of(this), config, 'look'),
+      ...readsBlocks(Stack.of(this), config, 'read'),
       sharesRecords(storage),
     ]);
     this.allow('Holder', this.holder, [...readsCatalog(storage), this.readsStacks()]);

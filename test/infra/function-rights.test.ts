@@ -72,10 +72,23 @@ const statementsWith = (action: string): readonly [string, Statement][] =>
 const holdersOf = (action: string) => statementsWith(action).map(([step]) => step);
 
 describe('blocks of snapshots', () => {
-  test('are listed by three functions, and read by two', () => {
-    expect(holdersOf('ebs:ListSnapshotBlocks')).toEqual(['copy-blocks', 'list-blocks', 'write-blocks']);
+  test('are compared by backups alone, and listed and read by the restores that need it', () => {
+    const restores = ['plan-restore', 'restore-shard', 'write-blocks'];
+    expect(holdersOf('ebs:ListSnapshotBlocks')).toEqual(['copy-blocks', 'list-blocks', ...restores]);
     expect(holdersOf('ebs:ListChangedBlocks')).toEqual(['copy-blocks', 'list-blocks']);
-    expect(holdersOf('ebs:GetSnapshotBlock')).toEqual(['copy-blocks', 'write-blocks']);
+    expect(holdersOf('ebs:GetSnapshotBlock')).toEqual(['copy-blocks', ...restores]);
+  });
+
+  test('are read in turn with all others, by every function that reads any', () => {
+    const turns = statementsWith('dynamodb:GetItem').filter(([, { condition }]) =>
+      JSON.stringify(condition ?? {}).includes('SHARED#'),
+    );
+    const takers = [...turns.map(([step]) => step), ...holdersOf('dynamodb:UpdateItem')];
+
+    for (const step of holdersOf('ebs:GetSnapshotBlock')) {
+      expect(takers, step).toContain(step);
+      expect(allSteps[step as keyof typeof allSteps].needs, step).toMatchObject({ shared: true });
+    }
   });
 
   test('are those of snapshots that runs took, but for the snapshot that somebody names for a delta', () => {
@@ -87,14 +100,14 @@ describe('blocks of snapshots', () => {
   });
 
   test('are decrypted with the named keys of sources, as EBS encrypts', () => {
-    const decrypts = statementsOf([storage, pipeline], 'CopyBlocksRole').filter(
-      ({ sid }) => sid === 'DecryptBlocks',
-    );
+    for (const role of ['CopyBlocksRole', 'PlanRestoreRole', 'RestoreShardRole']) {
+      const decrypts = statementsOf([storage, pipeline], role).filter(({ sid }) => sid === 'DecryptBlocks');
 
-    expect(decrypts).toMatchObject([
-      { actions: ['kms:Decrypt'], condition: { Null: { 'kms:EncryptionContext:aws:ebs:id': 'false' } } },
-    ]);
-    expect(decrypts[0]?.resources.join()).not.toContain('*');
+      expect(decrypts, role).toMatchObject([
+        { actions: ['kms:Decrypt'], condition: { Null: { 'kms:EncryptionContext:aws:ebs:id': 'false' } } },
+      ]);
+      expect(decrypts[0]?.resources.join(), role).not.toContain('*');
+    }
   });
 });
 

@@ -393,7 +393,7 @@ describe('people', () => {
   test('read blocks of snapshots that runs took, and of no others, to restore them', () => {
     expect(readsBlocks('PeopleRestorer')).toMatchObject([
       {
-        actions: ['ebs:GetSnapshotBlock', 'ebs:ListSnapshotBlocks'],
+        actions: ['ebs:GetSnapshotBlock', 'ebs:ListChangedBlocks', 'ebs:ListSnapshotBlocks'],
         condition: { Null: { 'aws:ResourceTag/holdfast:run': 'false' } },
       },
     ]);

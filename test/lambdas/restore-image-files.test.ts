@@ -3,7 +3,14 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeExtImage, makeScratch } from '@holdfast/disk/testing';
 import type { ResourceArn } from '@holdfast/engine';
-import { FaultPlan, ProcessKilledError, putImagePoint, withFaults } from '@holdfast/engine/testing';
+import {
+  FaultPlan,
+  ProcessKilledError,
+  putImagePoint,
+  putSnapshotPoint,
+  withFaults,
+  writeBlocks,
+} from '@holdfast/engine/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
   type Deployment,
@@ -76,6 +83,40 @@ test('files and directories of an image come into a bucket, by the paths that we
     'etc/link',
   ]);
   expect(Buffer.compare(restoring.target.find('dev/xvda/large')!.content, large)).toBe(0);
+});
+
+test('files of a point whose blocks are in its snapshots alone are read there, and quoted so', async () => {
+  const restoring = makeRestoring(deployment);
+  const { blocks } = restoring;
+  const volume = blocks.makeVolume(disk.length);
+  writeBlocks(blocks, { volume, content: disk, blockBytes: 4096 });
+  const record = { volume, snapshot: blocks.takeSnapshot(volume), device: '/dev/xvda' };
+  const machine = { ...restoring.images.machine, rootDeviceName: '/dev/xvda' };
+  const services = { ...deployment.services, lockMode: 'governance' } as const;
+  const { point: inSnapshots } = await putSnapshotPoint(services, { arn, snapshots: [record], machine });
+  const request = { point: inSnapshots, target, paths };
+
+  const { quote } = await restoring.planRestore({ request, execution: `${EXECUTION}-2` }, PLENTY);
+  const report = await restoreFiles(deployment, restoring, request);
+
+  expect(report).toMatchObject({ files: 8, written: 8, failed: 0 });
+  expect(Buffer.compare(restoring.target.find('dev/xvda/large')!.content, large)).toBe(0);
+  expect(Buffer.from(restoring.target.find('etc/d/b')!.content).toString()).toBe('d/b');
+  // A request for each of its nine blocks of EBS, one for a thousand files, and one to write each of the nine.
+  expect(quote).toMatchObject({ requests: 9 + 1 + 9 });
+});
+
+test('a snapshot that is gone ends the plan, and nothing is written', async () => {
+  const restoring = makeRestoring(deployment);
+  const services = { ...deployment.services, lockMode: 'governance' } as const;
+  const snapshots = [{ volume: 'vol-1', snapshot: 'snap-1', device: '/dev/xvda' }];
+  const gone = await putSnapshotPoint(services, { arn, snapshots });
+  const request = { point: gone.point, target, paths: ['/dev/xvda/large'] };
+
+  const planned = restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+
+  await expect(planned).rejects.toThrow(/snapshot snap-1 .*does not exist any more/);
+  expect(restoring.target.entries).toEqual([]);
 });
 
 test('a plan without time goes on over several calls, and comes to the same shards', async () => {

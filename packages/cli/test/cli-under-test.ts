@@ -38,6 +38,7 @@ import {
   MemoryWorkStore,
   type PlantedVolume,
   putImagePoint,
+  putSnapshotPoint,
   SeededRandom,
 } from '@holdfast/engine/testing';
 import {
@@ -321,37 +322,11 @@ export class CliUnderTest {
 
   /** Makes an image of a volume, with one snapshot, as the protect machine does. */
   async backUpImage(snapshot: string): Promise<PointId> {
-    const services = this.#services;
-    const opened = await openRun(services, {
-      ...this.#request,
-      resourceKind: 'ebs-volume',
-      runId: newId<RunId>(this.random),
-      resourceArn: volumeArn,
-      type: 'full',
-      sourceNow: async () => Promise.resolve(this.clock.now()),
-    });
-    if (opened.state === 'over') throw new Error('the run is over');
     this.snapshots.add(snapshot);
-    const volume = { volume: 'vol-0a1', snapshot, sizeGiB: 8, volumeType: 'gp3', encrypted: false };
-    const committed = await commitPoint(services, opened.keys, opened.plan, async () =>
-      Promise.resolve({
-        counts: {
-          files: 1,
-          filesChanged: 1,
-          filesRemoved: 0,
-          logicalBytes: 8 * 2 ** 30,
-          readBytes: 0,
-          newBytes: 0,
-          storedBytes: 0,
-        },
-        warnings: [],
-        unread: { carried: 0, missing: 0 },
-        pagePacks: [],
-        pagePacksCounted: 0,
-        image: { snapshots: [{ ...volume, availabilityZone: 'eu-west-1a', tags: {} }] },
-      }),
-    );
-    return committed.root.point;
+    const snapshots = [{ volume: 'vol-0a1', snapshot, availabilityZone: 'eu-west-1a' }];
+    return (
+      await putSnapshotPoint({ ...this.#services, catalog: this.catalog }, { arn: volumeArn, snapshots })
+    ).point;
   }
 
   /** Makes an image whose blocks are in the vault. */

@@ -140,7 +140,7 @@ export const restoreCommand = defineCommand({
         point,
         degraded,
         paths,
-        image: isImage(point) && paths ? await openImageFiles(reader, paths, context) : undefined,
+        image: isImage(point) && paths ? await openImageFiles(reader, paths, connection, context) : undefined,
         file: fileWish(values),
         signal: context.signal,
       };
@@ -242,7 +242,7 @@ async function restoreHere(
   // Named wrongly, they should not be on the log.
   const files =
     isImage(point) && paths !== undefined
-      ? await openImageFiles(await openPoint(connection, point), paths, context)
+      ? await openImageFiles(await openPoint(connection, point), paths, connection, context)
       : undefined;
   const execution = await recordRestore({ point, directory, paths, thaw }, connection, context);
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });

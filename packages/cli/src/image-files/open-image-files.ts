@@ -1,16 +1,19 @@
 import type { PointReader } from '@holdfast/engine';
 import { ImageSource, lookUpPaths, openPointImage } from '@holdfast/image-files';
+import type { Connection } from '../deployment/connection.ts';
 import type { CommandContext } from '../terminal/command.ts';
 
 /**
- * Opens files of an image for a restore. Reasons to doubt their file systems go to stderr.
+ * Opens files of an image for a restore, out of the vault or out of its snapshots. Reasons to doubt their file systems go
+ * to stderr.
  * @throws UnknownNameError there is nothing at a path.
  */
 export async function openImageFiles(
   reader: PointReader,
   paths: readonly string[],
+  { openSnapshots }: Pick<Connection, 'openSnapshots'>,
   { warn, signal }: Pick<CommandContext, 'warn' | 'signal'>,
 ): Promise<ImageSource> {
-  const image = openPointImage(reader, { signal, onNotice: warn });
+  const image = openPointImage(reader, { openSnapshots, signal, onNotice: warn });
   return new ImageSource(image, await lookUpPaths(image, paths));
 }

@@ -197,8 +197,9 @@ function nothingPlanned(): RestorePlanning {
 function readingOf(
   { root }: PointReader,
   { workers, isLocal }: Pick<PlanRestoreOptions, 'workers' | 'isLocal'>,
-): Pick<RestoreWork, 'workers' | 'isLocal' | 'storageClass'> {
-  return { workers, isLocal, storageClass: root.container?.storageClass };
+): Pick<RestoreWork, 'workers' | 'isLocal' | 'isInSnapshots' | 'storageClass'> {
+  const isInSnapshots = root.image !== undefined && root.manifest === undefined;
+  return { workers, isLocal, isInSnapshots, storageClass: root.container?.storageClass };
 }
 
 /** Cuts a whole point by its inner pages alone: quickly, into parts about as large as the limits. */

@@ -1,3 +1,4 @@
+import { ebsBlockBytes } from '../model/ebs-blocks.ts';
 import { prices, pricesOfClass, storageClassPrices, workerSecondDollars } from '../model/prices.ts';
 import { workRates } from '../model/worker.ts';
 
@@ -5,9 +6,9 @@ import { workRates } from '../model/worker.ts';
 export interface RestoreQuote {
   readonly files: number;
   readonly bytes: number;
-  /** Bytes to read from the vault, before chunks that several files share are counted once. */
+  /** Bytes to read from the vault or from snapshots, before chunks that several files share are counted once. */
   readonly storedBytes: number;
-  /** Requests to the vault and to the target. */
+  /** Requests to the vault or to EBS, and to the target. */
   readonly requests: number;
   readonly dollars: number;
   readonly seconds: number;
@@ -22,6 +23,8 @@ export interface RestoreWork {
   readonly largestFileBytes?: number | undefined;
   /** The class that is read from, as the store names it. @default the store's standard class */
   readonly storageClass?: string | undefined;
+  /** The blocks of snapshots are read in EBS, one a request. @default false */
+  readonly isInSnapshots?: boolean | undefined;
   /** The caller's own process reads and writes files: neither functions nor PUTs are paid then. @default false */
   readonly isLocal?: boolean | undefined;
 }
@@ -35,13 +38,17 @@ const worker = {
 } as const;
 
 export function quoteRestore(work: RestoreWork): RestoreQuote {
-  const { files, bytes, storedBytes, workers, largestFileBytes = 0, storageClass, isLocal = false } = work;
-  const gets = Math.ceil(storedBytes / worker.runBytes) + Math.ceil(files / 1_000);
+  const { files, bytes, storedBytes, workers, largestFileBytes = 0, isInSnapshots, isLocal = false } = work;
+  const readBytes = isInSnapshots === true ? ebsBlockBytes : worker.runBytes;
+  const gets = Math.ceil(storedBytes / readBytes) + Math.ceil(files / 1_000);
   const puts = isLocal ? 0 : files;
   const busySeconds = Math.max((bytes + storedBytes) / worker.bytesPerSecond, files / worker.filesPerSecond);
   // It is read and written.
   const longestSeconds = (2 * largestFileBytes) / worker.bytesPerSecond;
-  const reading = pricesOfClass(storageClass);
+  const reading =
+    isInSnapshots === true
+      ? { get: prices.ebsDirect.get, retrievalGibibyte: 0 }
+      : pricesOfClass(work.storageClass);
   return {
     files,
     bytes,

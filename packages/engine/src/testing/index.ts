@@ -40,7 +40,13 @@ export {
   type SnapshotWriterUnderTest,
 } from './snapshot-writer-contract.ts';
 export { MemoryVolume } from './memory-volume.ts';
-export { type PlantedImage, type PlantedVolume, putImagePoint } from './put-image-point.ts';
+export {
+  type PlantedImage,
+  type PlantedVolume,
+  putImagePoint,
+  putSnapshotPoint,
+  writeBlocks,
+} from './put-image-point.ts';
 export { MemoryWorkStore } from './memory-work-store.ts';
 export { catalogContract, type CatalogContractOptions } from './catalog/catalog-contract.ts';
 export type { CatalogUnderTest } from './catalog/catalog-under-test.ts';
