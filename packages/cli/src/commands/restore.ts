@@ -133,14 +133,18 @@ export const restoreCommand = defineCommand({
       return checkThere(request, destination, connection, context);
     if (values.quote === true || values.dryRun === true) {
       const reader = await openPoint(connection, point);
-      const { store } = connection.services;
+      const { openSnapshots, services } = connection;
+      const { store } = services;
       const { paths } = request;
       const preview = {
         reader,
         point,
         degraded,
         paths,
-        image: isImage(point) && paths ? await openImageFiles(reader, paths, connection, context) : undefined,
+        image:
+          isImage(point) && paths
+            ? await openImageFiles(reader, paths, { ...context, openSnapshots })
+            : undefined,
         file: fileWish(values),
         signal: context.signal,
       };
@@ -239,10 +243,11 @@ async function restoreHere(
     await printOutcome(outcome, { pointId, directory, ...degraded }, out);
     return exitCodeOfOutcome(outcome);
   }
+  const { openSnapshots } = connection;
   // Named wrongly, they should not be on the log.
   const files =
     isImage(point) && paths !== undefined
-      ? await openImageFiles(await openPoint(connection, point), paths, connection, context)
+      ? await openImageFiles(await openPoint(connection, point), paths, { ...context, openSnapshots })
       : undefined;
   const execution = await recordRestore({ point, directory, paths, thaw }, connection, context);
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });

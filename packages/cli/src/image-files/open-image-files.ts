@@ -11,8 +11,11 @@ import type { CommandContext } from '../terminal/command.ts';
 export async function openImageFiles(
   reader: PointReader,
   paths: readonly string[],
-  { openSnapshots }: Pick<Connection, 'openSnapshots'>,
-  { warn, signal }: Pick<CommandContext, 'warn' | 'signal'>,
+  {
+    openSnapshots,
+    warn,
+    signal,
+  }: Pick<CommandContext, 'warn' | 'signal'> & Pick<Connection, 'openSnapshots'>,
 ): Promise<ImageSource> {
   const image = openPointImage(reader, { openSnapshots, signal, onNotice: warn });
   return new ImageSource(image, await lookUpPaths(image, paths));
