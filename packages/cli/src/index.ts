@@ -9,5 +9,11 @@ export type {
   ConnectedDeployment,
   InventoryPart,
 } from './deployment/connection.ts';
-export type { Executions, ExecutionState, ListedExecution, Machine } from './deployment/executions.ts';
+export type {
+  Executions,
+  ExecutionState,
+  ListedExecution,
+  Machine,
+  NamedExecution,
+} from './deployment/executions.ts';
 export { exitCodes, type ExitCode } from './terminal/exit-codes.ts';

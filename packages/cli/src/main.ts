@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { systemClock } from '@holdfast/node';
 import { productVersion } from '@holdfast/engine/model';
 import { runCli } from './run-cli.ts';
+import { askLine } from './terminal/ask.ts';
 
 /** Runs {@link runCli} on this process. Sets the exit code and lets the process end by itself. */
 export async function main(): Promise<void> {
@@ -20,6 +21,7 @@ export async function main(): Promise<void> {
     },
     err: (text) => void process.stderr.write(text),
     errIsTerminal: process.stderr.isTTY,
+    ask: terminal && (async (question) => askLine(terminal, question, interrupted.signal)),
     env: process.env,
     clock: systemClock,
     signal: interrupted.signal,

@@ -4,6 +4,7 @@ import { commands } from './commands/all-commands.ts';
 import type { Connect, Connection, ConnectStorage, ConnectedStorage } from './deployment/connection.ts';
 import { connectLocalVault, localVaultOf } from './deployment/connect-local-vault.ts';
 import type { CommandWork } from './terminal/command.ts';
+import { UsageError } from './terminal/errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './terminal/exit-codes.ts';
 import { connectOptionsOf, type GlobalOptions } from './terminal/global-options.ts';
 import { Output } from './terminal/output.ts';
@@ -16,6 +17,8 @@ export interface CliIo {
   readonly out: (output: string | Uint8Array) => Promise<void>;
   readonly err: (text: string) => void;
   readonly errIsTerminal: boolean;
+  /** Asks the person at the terminal, where there is one; `undefined` if they leave. */
+  readonly ask?: (question: string) => Promise<string | undefined>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -50,6 +53,11 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
       out: new Output(io.out, json),
       progress: new ProgressLines(io.err, io.clock, io.errIsTerminal || progress),
       warn: (text) => io.err(`holdfast: ${safeText(text)}\n`),
+      confirm: async (question) => {
+        if (io.ask === undefined)
+          throw new UsageError('nobody can be asked here; look at it with --dry-run, and confirm with --yes');
+        return /^y(es)?$/i.test((await io.ask(`${question} [y/N] `)) ?? '');
+      },
       clock: io.clock,
       signal: io.signal,
     });

@@ -48,6 +48,7 @@ import {
   type InventoryPart,
   type ListedExecution,
   type Machine,
+  type NamedExecution,
   runCli,
 } from '../src/index.ts';
 
@@ -74,6 +75,12 @@ class MemoryExecutions implements Executions {
     this.started.push({ machine, name, input: JSON.parse(JSON.stringify(input)) as unknown }); // as it arrives
     this.#states.set(arn, { status: 'running', input: JSON.stringify(input) });
     return arn;
+  }
+
+  async find(machine: Machine, name: string): Promise<NamedExecution | undefined> {
+    const execution = `arn:aws:states:eu-west-1:111122223333:execution:${machine}:${name}`;
+    const state = this.#states.get(execution);
+    return state && { execution, state };
   }
 
   async get(execution: string): Promise<ExecutionState> {
@@ -158,7 +165,7 @@ export class CliUnderTest {
   keyring: Keyring = new MemoryKeyring(this.random);
   readonly executions = new MemoryExecutions();
   readonly source = new MemorySource(this.clock);
-  readonly abort = new AbortController();
+  abort = new AbortController();
   plans: Plans | undefined = [dailyPlan];
   /** What restores may write to. */
   restoreBuckets: readonly string[] | undefined = ['b', 'photos'];
@@ -179,6 +186,8 @@ export class CliUnderTest {
   subscriptions: { confirmed: number; pending: number } | undefined = { confirmed: 1, pending: 0 };
   protection: readonly { readonly what: string; readonly value?: unknown; readonly problem?: string }[] = [];
   errIsTerminal = false;
+  /** What a person says to every question; absent where nobody can be asked. */
+  answer: string | undefined;
   env: Record<string, string> = {};
   /** What each command connected with. */
   readonly connected: ConnectOptions[] = [];
@@ -201,6 +210,13 @@ export class CliUnderTest {
         void (out += typeof output === 'string' ? output : Buffer.from(output).toString()),
       err: (text) => void (err += text),
       errIsTerminal: this.errIsTerminal,
+      ask:
+        this.answer === undefined
+          ? undefined
+          : async (question) => {
+              err += question;
+              return this.answer;
+            },
       env: this.env,
       clock: this.clock,
       signal: this.abort.signal,

@@ -1,6 +1,4 @@
-import { type PointRow, restoreEntries, restorePoint } from '@holdfast/engine';
-import type { RestoreDestination, RestoreInput } from '@holdfast/engine/model';
-import { DirectoryTarget, restoreDirectory } from '@holdfast/node';
+import type { OverwriteRule, RestoreDestination, ThawOptions } from '@holdfast/engine/model';
 import { checkReadable, thawDaysOption, thawSpeedOption } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
@@ -13,6 +11,9 @@ import { isImage, openPoint } from '../names/open-point.ts';
 import { parsePointPath } from '../names/point-path.ts';
 import { printDryRun, printQuote } from '../restore/preview-restore.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
+import type { AllWishes } from '../restore/plan-all.ts';
+import { restoreAll } from '../restore/restore-all.ts';
+import { type LocalRequest, restoreHere } from '../restore/restore-here.ts';
 import { recordRestore, startRestore, waitForRestore } from '../restore/restore-machine.ts';
 import {
   exitCodeOfOutcome,
@@ -26,6 +27,7 @@ import {
   checkDestination,
   deltaFromOption,
   destinationOptions,
+  type DestinationValues,
   findDestination,
   iopsOption,
   restoreInput,
@@ -42,13 +44,7 @@ import {
   restoreToFile,
   volumeOption,
 } from '../restore/restore-disk-images.ts';
-import { overwriteOption, pathOption, timeOption, workersOption } from '../terminal/options.ts';
-
-interface Request extends Required<Pick<RestoreInput, 'overwrite' | 'thaw'>>, Pick<RestoreInput, 'paths'> {
-  readonly point: PointRow;
-  /** Threads, for a vault in a directory. */
-  readonly workers: number;
-}
+import { overwriteOption, pathOption, timeOption, workersOption, yesOption } from '../terminal/options.ts';
 
 export const restoreCommand = defineCommand({
   name: 'restore',
@@ -56,7 +52,10 @@ export const restoreCommand = defineCommand({
     'Bring a recovery point back, or some of its paths; of a resource, its newest point or the one of a time.',
   declare: (command) =>
     command
-      .argument('<point|resource>')
+      .argument('[point|resource]')
+      .option('--all', 'every resource, each its own point: with one quote and one progress')
+      .option('--plan <name>', 'of --all: only those of this plan')
+      .option('--clean', 'the newest clean point, as @latest-clean')
       .addOption(timeOption)
       .addOption(pathOption)
       .option('--newest-with', 'of a resource: the newest point that has every --path')
@@ -96,16 +95,23 @@ export const restoreCommand = defineCommand({
       .addOption(thawDaysOption)
       .option('--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing')
       .option('--dry-run', 'list what would be written, and restore nothing')
+      .addOption(yesOption)
       .option('--wait', 'wait for the end and show the report; --to-directory and --to-file always do'),
   async run(context, values, word) {
-    const { name, path } = parsePointPath(word);
-    const asked = path === undefined ? values.path : [path, ...(values.path ?? [])];
-    const { overwrite, time, workers } = values;
-    const destination = findDestination(values);
     const { thawSpeed: speed, thawDays: days } = values;
     const thaw = { ...(speed !== undefined && { speed }), ...(days !== undefined && { days }) };
     if (values.quote === true && values.dryRun === true)
       throw new UsageError('ask for --quote or for --dry-run, not for both');
+    if (values.all === true)
+      return restoreAll(allWishes(values, thaw, word), await context.connect(), context);
+    if (word === undefined) throw new UsageError('name a point or a resource, or --all');
+    if (values.plan !== undefined) throw new UsageError('--plan goes with --all only');
+    if (values.clean === true)
+      throw new UsageError('--clean goes with --all only; write the resource with "@latest-clean" behind it');
+    const { name, path } = parsePointPath(word);
+    const asked = path === undefined ? values.path : [path, ...(values.path ?? [])];
+    const { overwrite, time, workers } = values;
+    const destination = findDestination(values);
     if (destination === undefined && values.quote !== true) {
       throw new UsageError(`name a destination: ${destinationOptions}`);
     }
@@ -122,7 +128,7 @@ export const restoreCommand = defineCommand({
       values.newestWith === true
         ? await getNewestWith(connection, name, asked, { now, time, signal: context.signal })
         : await resolvePointOrResource(connection.services.catalog, name, now, time);
-    const request: Request = { point, paths: asked, overwrite, thaw, workers };
+    const request: LocalRequest = { point, paths: asked, overwrite, thaw, workers };
     if (destination !== undefined) {
       checkDestination(point, destination, { paths: request.paths, toFile: values.toFile });
       const buckets = await connection.deployment.findRestoreBuckets();
@@ -162,11 +168,54 @@ export const restoreCommand = defineCommand({
       const wishes = { format, overwrite, zeroDamaged, volume: values.volume, file: values.toFile };
       return restoreVolumeHere(request, wishes, degraded, connection, context);
     }
-    if (destination.directory !== undefined)
-      return restoreHere(request, destination.directory, degraded, connection, context);
+    if (destination.directory !== undefined) {
+      const { directory } = destination;
+      const { outcome, execution } = await restoreHere(request, directory, connection, context);
+      await printOutcome(outcome, { pointId: point.pointId, directory, execution, ...degraded }, context.out);
+      return exitCodeOfOutcome(outcome);
+    }
     return restoreThere(request, destination, { wait: values.wait === true, degraded }, connection, context);
   },
 });
+
+interface AllValues extends DestinationValues {
+  readonly plan?: string | undefined;
+  readonly time?: Date | undefined;
+  readonly clean?: boolean | undefined;
+  readonly overwrite: OverwriteRule;
+  readonly workers: number;
+  readonly quote?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly yes?: boolean | undefined;
+  readonly path?: readonly string[] | undefined;
+  readonly newestWith?: boolean | undefined;
+}
+
+/** @throws {@link UsageError} what is said goes with one point only. */
+function allWishes(values: AllValues & FileValues, thaw: ThawOptions, word: string | undefined): AllWishes {
+  if (word !== undefined) throw new UsageError(`name "${word}" or --all, not both`);
+  checkFileOptions(values);
+  for (const [option, value] of Object.entries({
+    path: values.path,
+    'newest-with': values.newestWith,
+    'to-file': values.toFile,
+    'delta-from': values.deltaFrom,
+    ami: values.ami,
+  }))
+    if (value !== undefined) throw new UsageError(`--${option} is for one point, and does not go with --all`);
+  const { plan, time, clean, overwrite, workers, quote = false, dryRun = false, yes = false } = values;
+  return {
+    plan,
+    choice: { time, isClean: clean },
+    destinations: values,
+    overwrite,
+    thaw,
+    workers,
+    isPreview: quote || dryRun,
+    isQuoteOnly: quote,
+    isConfirmed: yes,
+  };
+}
 
 interface FileValues {
   readonly toFile?: string | undefined;
@@ -191,7 +240,7 @@ function fileWish({ toFile, volume }: FileValues) {
 
 /** Restores a volume from this process into a file, once the audit log has it. */
 async function restoreVolumeHere(
-  { point, thaw }: Request,
+  { point, thaw }: LocalRequest,
   {
     volume: name,
     file,
@@ -216,50 +265,6 @@ async function restoreVolumeHere(
   return exitCodeOfDiskImages([outcome]);
 }
 
-/** Restores from this process into a directory, once the audit log has it. */
-async function restoreHere(
-  request: Request,
-  directory: string,
-  degraded: DegradedFields,
-  connection: Connection,
-  context: CommandContext,
-): Promise<ExitCode> {
-  const { out, progress, signal } = context;
-  const { point, paths, overwrite, thaw } = request;
-  if (connection.localVault !== undefined) {
-    const { resourceArn, pointId } = point;
-    const outcome = await restoreDirectory({
-      vault: connection.localVault,
-      resourceArn,
-      pointId,
-      directory,
-      paths,
-      overwrite,
-      workers: request.workers,
-      onProgress: (event) =>
-        progress.report({ ...event, filesTotal: paths ? undefined : point.counts.files }),
-      signal,
-    });
-    await printOutcome(outcome, { pointId, directory, ...degraded }, out);
-    return exitCodeOfOutcome(outcome);
-  }
-  const { openSnapshots } = connection;
-  // Named wrongly, they should not be on the log.
-  const files =
-    isImage(point) && paths !== undefined
-      ? await openImageFiles(await openPoint(connection, point), paths, { ...context, openSnapshots })
-      : undefined;
-  const execution = await recordRestore({ point, directory, paths, thaw }, connection, context);
-  const target = new DirectoryTarget({ root: directory, random: connection.services.random });
-  const options = { target, overwrite, onProgress: progress.report, signal };
-  const outcome =
-    files === undefined
-      ? await restorePoint(await openPoint(connection, point), { ...options, paths })
-      : await restoreEntries(files, { ...options, range: {} });
-  await printOutcome(outcome, { pointId: point.pointId, directory, execution, ...degraded }, out);
-  return exitCodeOfOutcome(outcome);
-}
-
 /** True of a destination of which EC2 knows whether it can be. */
 function asksEc2({ instance, ami }: RestoreDestination): boolean {
   return instance !== undefined || ami !== undefined;
@@ -267,7 +272,7 @@ function asksEc2({ instance, ami }: RestoreDestination): boolean {
 
 /** Has the deployment's restore machine ask EC2 about a launch. */
 async function checkThere(
-  { point, overwrite, thaw }: Request,
+  { point, overwrite, thaw }: LocalRequest,
   destination: RestoreDestination,
   connection: Connection,
   context: CommandContext,
@@ -287,7 +292,7 @@ async function checkThere(
 }
 
 async function restoreThere(
-  { point, paths, overwrite, thaw }: Request,
+  { point, paths, overwrite, thaw }: LocalRequest,
   destination: RestoreDestination,
   { wait, degraded }: { readonly wait: boolean; readonly degraded: DegradedFields },
   connection: Connection,

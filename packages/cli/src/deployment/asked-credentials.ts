@@ -1,25 +1,13 @@
-import { createInterface } from 'node:readline/promises';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { CredentialsRefusedError } from '@holdfast/engine';
+import { askLine, type Terminal } from '../terminal/ask.ts';
 
-/** The terminal of a person, as far as a question needs it. */
-export interface Terminal {
-  readonly input: NodeJS.ReadableStream;
-  readonly output: NodeJS.WritableStream;
-}
-
-/**
- * Makes the question that the SDK asks when a profile's role wants a code of an MFA device (`mfa_serial`). It is asked on
- * stderr, as stdout may be read by a program.
- */
-function askMfaCode({ input, output }: Terminal): (serial: string) => Promise<string> {
+/** Makes the question that the SDK asks when a profile's role wants a code of an MFA device (`mfa_serial`). */
+function askMfaCode(terminal: Terminal): (serial: string) => Promise<string> {
   return async (serial) => {
-    const lines = createInterface({ input, output, terminal: false });
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    // A question to which the input ends is never answered, and the process would end as if all were well.
-    lines.once('close', () => reject(new CredentialsRefusedError(`no code of ${serial} was given`)));
-    lines.question(`code of ${serial}: `).then((code) => resolve(code.trim()), reject);
-    return promise.finally(() => lines.close());
+    const code = await askLine(terminal, `code of ${serial}: `);
+    if (code === undefined) throw new CredentialsRefusedError(`no code of ${serial} was given`);
+    return code;
   };
 }
 

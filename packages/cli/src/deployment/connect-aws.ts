@@ -33,7 +33,8 @@ import { type InventoryItem, isOfKind, type ResourceArn, UnknownNameError } from
 import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { ConnectedStorage, Connection, ConnectOptions, InventoryPart } from './connection.ts';
 import { EbsSnapshots } from './ebs-snapshots.ts';
-import { credentialsAskedFor, type Terminal } from './asked-credentials.ts';
+import type { Terminal } from '../terminal/ask.ts';
+import { credentialsAskedFor } from './asked-credentials.ts';
 import type { Machine } from './executions.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 

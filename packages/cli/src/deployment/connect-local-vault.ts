@@ -59,6 +59,7 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
     openWork: () => services.work,
     executions: {
       start: refuse,
+      find: refuse,
       get: refuse,
       findParts: async () => undefined,
       stop: async (execution) => {

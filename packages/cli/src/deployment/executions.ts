@@ -17,6 +17,11 @@ export interface ExecutionState {
   readonly cause?: string;
 }
 
+export interface NamedExecution {
+  readonly execution: string;
+  readonly state: ExecutionState;
+}
+
 export interface ListedExecution {
   readonly name: string;
   readonly status: ExecutionState['status'];
@@ -37,6 +42,8 @@ export interface Executions {
    * @throws {@link UnknownNameError} the deployment has no such machine.
    */
   start<Name extends Machine>(machine: Name, name: string, input: MachineInputs[Name]): Promise<string>;
+  /** Finds one by the name that it was started under; `undefined` where there is none, or no longer. */
+  find(machine: Machine, name: string): Promise<NamedExecution | undefined>;
   /** @throws {@link UnknownNameError} no such execution, or no longer: they are kept for 90 days. */
   get(execution: string): Promise<ExecutionState>;
   /** Stops an execution; one that is over or forgotten is left as it is. */

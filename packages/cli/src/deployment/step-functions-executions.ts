@@ -9,8 +9,15 @@ import {
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { answerOf, toEngineError } from '@holdfast/aws';
-import { BackupError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
-import type { ExecutionParts, Executions, ExecutionState, ListedExecution, Machine } from './executions.ts';
+import { BackupError, isOfKind, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import type {
+  ExecutionParts,
+  Executions,
+  ExecutionState,
+  ListedExecution,
+  Machine,
+  NamedExecution,
+} from './executions.ts';
 
 const statuses: Readonly<Record<ExecutionStatus, ExecutionState['status']>> = {
   RUNNING: 'running',
@@ -41,6 +48,17 @@ export class StepFunctionsExecutions implements Executions {
       );
     }
     return executionArn;
+  }
+
+  async find(machine: Machine, name: string): Promise<NamedExecution | undefined> {
+    const machineArn = await this.#machineArn(machine);
+    const execution = `${machineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+    try {
+      return { execution, state: await this.get(execution) };
+    } catch (error) {
+      if (isOfKind(error, 'unknown')) return undefined;
+      throw error;
+    }
   }
 
   async get(execution: string): Promise<ExecutionState> {

@@ -39,7 +39,7 @@ export async function readCoverage(
 /** Resources that have points and no tag any more, each with its newest point: nothing makes another one. */
 export async function findVanished(
   catalog: Catalog,
-  standings: readonly ResourceStanding[],
+  standings: readonly Pick<ResourceStanding, 'resource'>[],
 ): Promise<readonly PointRow[]> {
   const tagged = new Set<ResourceArn>(standings.map(({ resource }) => resource.arn));
   const newest = new Map<ResourceArn, PointRow>();

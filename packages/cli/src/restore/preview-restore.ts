@@ -54,12 +54,7 @@ export async function printQuote(
   const { image } = reader.root;
   if (preview.file !== undefined) return printFileQuote(preview, preview.file, out);
   if (image !== undefined && preview.image === undefined) {
-    const volumes = image.snapshots.length;
-    const bytes = image.snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
-    let blocks = 0;
-    for await (const volume of listVolumes(reader, preview.signal))
-      blocks += (await measureVolume(reader, volume, preview.signal)).blocks;
-    const dollars = blocks * prices.ebsDirect.put;
+    const { volumes, bytes, blocks, dollars } = await measureImage(reader, preview.signal);
     if (out.json) return out.document({ pointId: point.pointId, volumes, bytes, blocks, dollars });
     return out.line(
       `${countText(volumes, 'volume')}, ${bytesText(bytes)}, made from snapshots: nothing is read from the vault` +
@@ -81,6 +76,16 @@ export async function printQuote(
   await out.line(`requests  ${quote.requests}`);
   await out.line(`cost      about ${dollarsText(quote.dollars)} (${pricesText})`);
   await out.line(`time      about ${durationText(quote.seconds)}`);
+}
+
+/** Volumes of an image, and what they cost where their snapshots are gone and all blocks are written out of the vault. */
+export async function measureImage(reader: PointReader, signal: AbortSignal) {
+  const { snapshots = [] } = reader.root.image ?? {};
+  let blocks = 0;
+  for await (const volume of listVolumes(reader, signal))
+    blocks += (await measureVolume(reader, volume, signal)).blocks;
+  const bytes = snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
+  return { volumes: snapshots.length, bytes, blocks, dollars: blocks * prices.ebsDirect.put };
 }
 
 /** Lists what a restore would write. Starts nothing, and does not look at the destination. */
@@ -159,7 +164,9 @@ async function printVolumes(
 }
 
 /** @throws {@link UnknownNameError} a path selects nothing. */
-async function quoteOf(preview: RestorePreview): Promise<RestoreQuote> {
+export async function quoteOf(
+  preview: Pick<RestorePreview, 'reader' | 'paths' | 'image' | 'destination' | 'signal'>,
+): Promise<RestoreQuote> {
   const { reader, paths, image, signal } = preview;
   const options = { limits: defaultShardLimits, ...workersOf(preview) };
   if (image === undefined) return (await planRestore(reader, { ...options, paths, signal })).quote;
@@ -168,7 +175,10 @@ async function quoteOf(preview: RestorePreview): Promise<RestoreQuote> {
   return step.plan.quote;
 }
 
-function workersOf({ destination }: RestorePreview): { readonly workers: number; readonly isLocal: boolean } {
+export function workersOf({ destination }: Pick<RestorePreview, 'destination'>): {
+  readonly workers: number;
+  readonly isLocal: boolean;
+} {
   const isLocal = destination?.directory !== undefined;
   return { workers: isLocal ? 1 : usualWorkers, isLocal };
 }

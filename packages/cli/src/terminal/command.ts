@@ -22,6 +22,11 @@ export interface CommandContext {
   readonly progress: ProgressLines;
   /** Prints a line on stderr about a problem that stops nothing. */
   readonly warn: (text: string) => void;
+  /**
+   * Has a person say yes.
+   * @throws {@link UsageError} nobody can be asked.
+   */
+  readonly confirm: (question: string) => Promise<boolean>;
   readonly clock: Clock;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

@@ -79,6 +79,8 @@ export const timeOption = new Option(
   "the resource's newest point that is not later; a date alone means its end, in UTC",
 ).argParser((text) => timeOf('--time', text, 'end'));
 
+export const yesOption = new Option('--yes', 'begin without asking');
+
 export const fromOption = new Option(
   '--from <time>',
   'not before this time: 2026-11-23 or 2026-11-23T02:00:00Z',

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import {
+  BackupError,
+  findThaw,
+  mapConcurrent,
+  type PointChoice,
+  type PointRow,
+  quoteThaw,
+  type RestoreQuote,
+} from '@holdfast/engine';
+import {
+  type OverwriteRule,
+  type RestoreInput,
+  type RestoreReport,
+  type ThawOptions,
+  ThawRequest,
+} from '@holdfast/engine/model';
+import type { Connection } from '../deployment/connection.ts';
+import { isImage, openPoint } from '../names/open-point.ts';
+import type { CommandContext } from '../terminal/command.ts';
+import { UsageError } from '../terminal/errors.ts';
+import { exitCodes, saysDamage } from '../terminal/exit-codes.ts';
+import { type ChosenPart, placeParts } from './choose-all.ts';
+import { measureImage, quoteOf, workersOf } from './preview-restore.ts';
+import { exitCodeOfReport, findReport } from './restore-report.ts';
+import { checkAllowed, checkDestination, type DestinationValues, restoreInput } from './restore-request.ts';
+
+/** Points that are looked at at once. */
+const looksAtOnce = 4;
+
+export interface AllWishes {
+  readonly plan: string | undefined;
+  readonly choice: PointChoice;
+  readonly destinations: DestinationValues;
+  readonly overwrite: OverwriteRule;
+  readonly thaw: ThawOptions;
+  readonly workers: number;
+  /** Say what it would do, and do nothing. */
+  readonly isPreview: boolean;
+  /** A destination need not be named. */
+  readonly isQuoteOnly: boolean;
+  readonly isConfirmed: boolean;
+}
+
+interface QuotedPart extends ChosenPart {
+  /** The cost of an image is what it is at most, where its snapshots are gone. */
+  readonly quote: RestoreQuote | undefined;
+  readonly thawSeconds?: number | undefined;
+  readonly thawDollars?: number | undefined;
+  /** Why nothing can be said about it; the restore would meet the same. */
+  readonly problem?: BackupError | undefined;
+}
+
+/** A part as it goes to the restore machine, and what an earlier command of the same words did about it. */
+export interface PlannedPart extends QuotedPart {
+  readonly input: RestoreInput | undefined;
+  readonly state: 'to restore' | 'under way' | 'done already';
+  /** Name of its execution. */
+  readonly name?: string;
+  readonly execution?: string;
+  readonly report?: Partial<RestoreReport> | undefined;
+}
+
+/**
+ * Plans the restore of every point: where it goes, what that takes, and what the same request has done before.
+ * @throws {@link UsageError} some would have no destination, or one that cannot be written from here.
+ * @throws {@link InvalidInputError} the deployment does not let restores write there.
+ */
+export async function planParts(
+  points: readonly PointRow[],
+  wishes: AllWishes,
+  connection: Connection,
+  context: CommandContext,
+): Promise<readonly PlannedPart[]> {
+  const { destinations, overwrite, thaw } = wishes;
+  const placed = placeParts(points, destinations, wishes.isQuoteOnly);
+  const buckets = await connection.deployment.findRestoreBuckets();
+  for (const { point, destination } of placed) {
+    if (destination === undefined) continue;
+    if (connection.localVault !== undefined && destination.directory === undefined)
+      throw new UsageError('a vault in a directory is restored into a directory: with --to-directory');
+    checkDestination(point, destination, { paths: undefined, toFile: undefined });
+    checkAllowed(point, destination, { ...connection.deployment, buckets });
+  }
+  const quoted = await Array.fromAsync(
+    mapConcurrent(placed, looksAtOnce, async (part) => quotePart(part, thaw, connection, context)),
+  );
+  const withInput = quoted.map((part) => ({
+    ...part,
+    input:
+      part.destination === undefined
+        ? undefined
+        : restoreInput(part.point, part.destination, { paths: undefined, overwrite, thaw }),
+  }));
+  return findEarlier(withInput, connection);
+}
+
+async function quotePart(
+  part: ChosenPart,
+  thawWishes: ThawOptions,
+  connection: Connection,
+  { signal }: CommandContext,
+): Promise<QuotedPart> {
+  const { point, destination } = part;
+  try {
+    const reader = await openPoint(connection, point);
+    if (isImage(point)) {
+      const { volumes: files, bytes, blocks, dollars } = await measureImage(reader, signal);
+      return { ...part, quote: { files, bytes, storedBytes: 0, requests: blocks, dollars, seconds: 0 } };
+    }
+    const thaw = await findThaw(connection.services.store, reader.root, ThawRequest.parse(thawWishes));
+    if (thaw.state === 'readable')
+      return {
+        ...part,
+        quote: await quoteOf({ reader, paths: undefined, image: undefined, destination, signal }),
+      };
+    const quote = quoteThaw(reader.root, thaw, workersOf({ destination }));
+    return { ...part, quote, thawSeconds: thaw.seconds, thawDollars: thaw.dollars };
+  } catch (error) {
+    // One of them that is damaged must not keep all the others from being restored.
+    if (!(error instanceof BackupError) || !saysDamage(error.kind)) throw error;
+    return { ...part, quote: undefined, problem: error };
+  }
+}
+
+/**
+ * Finds what the same request has started before. Where all of it is done, it is a new request.
+ */
+async function findEarlier(
+  parts: readonly (QuotedPart & Pick<PlannedPart, 'input'>)[],
+  { executions }: Connection,
+): Promise<readonly PlannedPart[]> {
+  const request = digestOf(parts.map(({ input }) => input));
+  const find = async (part: (typeof parts)[number]): Promise<PlannedPart> => {
+    const { input } = part;
+    if (input === undefined || input.target.directory !== undefined) return { ...part, state: 'to restore' };
+    for (let attempt = 1, last: PlannedPart | undefined; ; attempt++) {
+      const name = `all-${request}-${digestOf(input)}-${attempt}`;
+      const found = await executions.find('restore', name);
+      if (found === undefined) return last ?? { ...part, state: 'to restore', name };
+      const { execution, state } = found;
+      const report = findReport(state.output);
+      const next = { ...part, name: `all-${request}-${digestOf(input)}-${attempt + 1}` };
+      if (state.status === 'running') return { ...part, state: 'under way', name, execution };
+      const isDone = report !== undefined && exitCodeOfReport(report) === exitCodes.ok;
+      last = isDone
+        ? { ...next, state: 'done already', execution, report }
+        : { ...next, state: 'to restore' };
+    }
+  };
+  const found = await Array.fromAsync(mapConcurrent(parts, looksAtOnce, find));
+  if (!found.every(({ state }) => state === 'done already')) return found;
+  return found.map((part) => ({ ...part, state: 'to restore', execution: undefined, report: undefined }));
+}
+
+function digestOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+}
+
+/** One quote of all that is still to be restored. */
+export function sumQuotes(
+  parts: readonly PlannedPart[],
+): RestoreQuote & { thawSeconds: number; thawDollars: number } {
+  const open = parts.filter(({ state }) => state !== 'done already');
+  const sum = (of: (part: PlannedPart) => number | undefined): number =>
+    open.reduce((total, part) => total + (of(part) ?? 0), 0);
+  const busy = sum(({ quote, thawSeconds = 0 }) => quote && quote.seconds - thawSeconds);
+  const longest = Math.max(0, ...open.map(({ quote }) => quote?.seconds ?? 0));
+  const thawSeconds = Math.max(0, ...open.map((part) => part.thawSeconds ?? 0));
+  return {
+    files: sum(({ quote }) => quote?.files),
+    bytes: sum(({ quote }) => quote?.bytes),
+    storedBytes: sum(({ quote }) => quote?.storedBytes),
+    requests: sum(({ quote }) => quote?.requests),
+    dollars: sum(({ quote }) => quote?.dollars),
+    // The workers of the deployment are shared by all of them.
+    seconds: Math.max(longest, busy),
+    thawSeconds,
+    thawDollars: sum((part) => part.thawDollars),
+  };
+}

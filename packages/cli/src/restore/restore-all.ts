@@ -1,0 +1,334 @@
+import { BackupError, isDegraded, mapConcurrent, type PointRow, type ResourceArn } from '@holdfast/engine';
+import type { RestoreReport } from '@holdfast/engine/model';
+import type { Connection } from '../deployment/connection.ts';
+import { type ExecutionState, failureText, waitForExecution } from '../deployment/executions.ts';
+import { dollarsText, pricesText } from '../names/archived-point.ts';
+import { pointStateText } from '../names/degraded-point.ts';
+import { choiceText } from '../names/point-name.ts';
+import type { CommandContext } from '../terminal/command.ts';
+import { ExecutionFailedError } from '../terminal/errors.ts';
+import { type ExitCode, exitCodeOf, exitCodes } from '../terminal/exit-codes.ts';
+import { right } from '../terminal/output.ts';
+import { bytesText, countText, durationText, shortPointId, timeText } from '../terminal/text.ts';
+import { type ChosenPart, chooseResources } from './choose-all.ts';
+import { type AllWishes, type PlannedPart, planParts, sumQuotes } from './plan-all.ts';
+import { restoreHere } from './restore-here.ts';
+import { exitCodeOfReport, findReport } from './restore-report.ts';
+
+/** Restores that are under way at once: they share the workers of the deployment. */
+const restoresAtOnce = 4;
+/** Seconds between two lines about all of it. */
+const quietSeconds = 10;
+
+interface EndedPart {
+  readonly part: PlannedPart;
+  readonly execution?: string | undefined;
+  readonly files: number;
+  readonly bytes: number;
+  readonly exitCode: ExitCode;
+  /** In words, for people. */
+  readonly result: string;
+}
+
+/**
+ * Restores every resource of a plan, or of all plans, to a time: shows which point of each goes where and what all of it
+ * takes, asks, and follows all restores to their end.
+ *
+ * The same words mean the same restores: of a command that was killed, those that run are followed, those that have
+ * brought everything back are left, and the others are started.
+ */
+export async function restoreAll(
+  wishes: AllWishes,
+  connection: Connection,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { out, clock } = context;
+  const { catalog } = connection.services;
+  const now = clock.now();
+  const plans = await connection.deployment.findPlans();
+  const chosen = await chooseResources(catalog, { plan: wishes.plan, plans, ...wishes.choice }, now);
+  const parts = await planParts(chosen.points, wishes, connection, context);
+  if (!out.json) await printPlan(parts, chosen.without, wishes, context);
+  if (wishes.isPreview) {
+    if (out.json) await out.document(documentOf(parts, chosen.without, undefined));
+    return exitCodeOfAll([], parts, chosen.without);
+  }
+  const open = parts.filter(({ state }) => state !== 'done already').length;
+  if (open === 0) return exitCodeOfAll([], parts, chosen.without);
+  if (!wishes.isConfirmed && !(await context.confirm(`restore ${countText(open, 'resource')}?`))) {
+    context.warn('nothing was restored');
+    return exitCodes.failed;
+  }
+  const ended = await restoreParts(parts, wishes, connection, context);
+  if (out.json) await out.document(documentOf(parts, chosen.without, ended));
+  else await printSummary(ended, out);
+  return exitCodeOfAll(ended, parts, chosen.without);
+}
+
+async function printPlan(
+  parts: readonly PlannedPart[],
+  without: readonly ResourceArn[],
+  { choice }: AllWishes,
+  { out }: CommandContext,
+): Promise<void> {
+  await out.table(
+    ['RESOURCE', 'POINT', 'TAKEN', 'STATE', right('FILES'), right('SIZE'), 'TO', 'NOW'],
+    parts.map(({ point, quote, destination, state }) => [
+      point.resourceArn,
+      shortPointId(point.pointId),
+      timeText(point.sourceTime),
+      pointStateText(point),
+      quote === undefined ? '-' : String(quote.files),
+      quote === undefined ? '-' : bytesText(quote.bytes),
+      destination === undefined ? '-' : destinationText(point, destination),
+      state,
+    ]),
+  );
+  for (const arn of without)
+    await out.line(`no point   ${arn} has no ${choiceText(choice)} that is kept: it is not restored`);
+  for (const { point, problem } of parts)
+    if (problem !== undefined) await out.line(`damaged    ${point.resourceArn}: ${problem.message}`);
+  const quote = sumQuotes(parts);
+  await out.line(
+    `quote      ${countText(parts.length, 'resource')}, ${countText(quote.files, 'file')}, ${bytesText(quote.bytes)} to write, ` +
+      `${bytesText(quote.storedBytes)} to read, ${countText(quote.requests, 'request')}`,
+  );
+  if (quote.thawSeconds > 0)
+    await out.line(
+      `thaw       at most ${durationText(quote.thawSeconds)}, about ${dollarsText(quote.thawDollars)}, included in the following`,
+    );
+  await out.line(
+    `cost       about ${dollarsText(quote.dollars)} (${pricesText}), within about ${durationText(quote.seconds)}`,
+  );
+}
+
+function destinationText(
+  { resourceArn }: PointRow,
+  destination: NonNullable<ChosenPart['destination']>,
+): string {
+  const { bucket, prefix = '', original, directory, volumes } = destination;
+  if (bucket !== undefined) return `s3://${bucket}/${prefix}`;
+  if (original === true) return `where it came from, ${resourceArn}`;
+  if (directory !== undefined) return directory;
+  return volumes === undefined ? 'an instance' : `volumes in ${volumes.availabilityZone}`;
+}
+
+/** Restores what is not done, so many at once; what fails keeps none of the others from their turn. */
+async function restoreParts(
+  parts: readonly PlannedPart[],
+  wishes: AllWishes,
+  connection: Connection,
+  context: CommandContext,
+): Promise<readonly EndedPart[]> {
+  const { progress, signal } = context;
+  const board = new Board(parts, connection, context);
+  const restore = async (part: PlannedPart): Promise<EndedPart> => {
+    const { point, destination } = part;
+    try {
+      signal.throwIfAborted();
+      const { directory } = destination ?? {};
+      const ended =
+        directory === undefined
+          ? await followPart(part, board, connection, context)
+          : await restorePartHere(part, directory, wishes, connection, context);
+      board.end(part);
+      progress.note(`${point.resourceArn}: ${ended.result}`);
+      return ended;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof BackupError)) throw error;
+      board.end(part);
+      progress.note(`${point.resourceArn}: ${error.message}`);
+      const { execution } = part;
+      return {
+        part,
+        execution,
+        files: 0,
+        bytes: 0,
+        exitCode: exitCodeOf(error),
+        result: `failed: ${error.message}`,
+      };
+    }
+  };
+  const isHere = parts.some(({ destination }) => destination?.directory !== undefined);
+  // This process has one disk and one connection.
+  return Array.fromAsync(mapConcurrent(parts, isHere ? 1 : restoresAtOnce, restore));
+}
+
+async function followPart(
+  part: PlannedPart,
+  board: Board,
+  connection: Connection,
+  { clock, signal }: CommandContext,
+): Promise<EndedPart> {
+  const { executions } = connection;
+  const { name, input } = part;
+  if (part.state === 'done already') return endOf(part, part.execution ?? '', part.report);
+  if (name === undefined || input === undefined) throw new TypeError('a part for the machine has a name');
+  const execution = part.execution ?? (await executions.start('restore', name, input));
+  board.begin(part, execution);
+  const onLook = async (): Promise<void> => board.look();
+  const state = await waitForExecution(execution, { executions, clock, signal, onLook });
+  return endOf(part, execution, reportOf(execution, state));
+}
+
+/** @throws {@link ExecutionFailedError} it did not succeed, or nobody can tell. */
+function reportOf(execution: string, state: ExecutionState): Partial<RestoreReport> {
+  if (state.status !== 'succeeded')
+    throw new ExecutionFailedError(`${failureText(state)}; execution ${execution}`);
+  const report = findReport(state.output);
+  if (report !== undefined) return report;
+  throw new ExecutionFailedError(
+    `execution ${execution} has ended with a report that this program cannot read`,
+  );
+}
+
+function endOf(part: PlannedPart, execution: string, report: Partial<RestoreReport> = {}): EndedPart {
+  const { files = 0, bytes = 0, failed = 0, kept = 0, same = 0 } = report;
+  const made = report.instance?.instanceId ?? report.volumes?.map(({ volumeId }) => volumeId).join(' ');
+  const result = made ?? resultText({ files, failed, kept, same });
+  return { part, execution, files, bytes, exitCode: exitCodeOfReport(report), result };
+}
+
+async function restorePartHere(
+  part: PlannedPart,
+  directory: string,
+  { overwrite, thaw, workers }: AllWishes,
+  connection: Connection,
+  context: CommandContext,
+): Promise<EndedPart> {
+  const request = { point: part.point, paths: undefined, overwrite, thaw, workers };
+  const { outcome, execution } = await restoreHere(request, directory, connection, context);
+  const { written, same, kept, bytes, failed } = outcome;
+  const result = resultText({
+    files: written + same + kept + failed.length,
+    failed: failed.length,
+    kept,
+    same,
+  });
+  const exitCode = exitCodeOfReport({ failed: failed.length, failedFiles: [...failed] });
+  return { part, execution, files: written + same, bytes, exitCode, result };
+}
+
+function resultText({
+  files,
+  failed,
+  kept,
+  same,
+}: {
+  readonly files: number;
+  readonly failed: number;
+  readonly kept: number;
+  readonly same: number;
+}): string {
+  return `${countText(files, 'file')}: ${same} the same already, ${kept} different and left, ${failed} failed`;
+}
+
+/** One progress of all restores, for people. */
+class Board {
+  readonly #parts: readonly PlannedPart[];
+  readonly #connection: Connection;
+  readonly #context: CommandContext;
+  readonly #running = new Map<PlannedPart, string>();
+  readonly #begunMs: number;
+  #ended = 0;
+  #noted = 0;
+
+  constructor(parts: readonly PlannedPart[], connection: Connection, context: CommandContext) {
+    this.#parts = parts;
+    this.#connection = connection;
+    this.#context = context;
+    this.#begunMs = context.clock.elapsedMs();
+  }
+
+  begin(part: PlannedPart, execution: string): void {
+    this.#running.set(part, execution);
+  }
+
+  end(part: PlannedPart): void {
+    this.#running.delete(part);
+    this.#ended += 1;
+  }
+
+  /** Says every ten seconds how far all of it is. */
+  async look(): Promise<void> {
+    const { progress, clock } = this.#context;
+    const seconds = (clock.elapsedMs() - this.#begunMs) / 1000;
+    if (!progress.isShown || seconds - this.#noted < quietSeconds) return;
+    this.#noted = seconds;
+    const running = [...this.#running];
+    const texts: string[] = [];
+    for (const [{ point }, execution] of running) {
+      const found = await this.#connection.executions.findParts(execution);
+      const share =
+        found === undefined || found.total === 0 ? '' : ` ${Math.floor((100 * found.done) / found.total)} %`;
+      texts.push(`${point.resourceArn.replace(/^.*[:/]/, '')}${share}`);
+    }
+    progress.note(
+      `restoring, ${durationText(seconds)}: ${this.#ended} of ${countText(this.#parts.length, 'resource')} done, under way: ${texts.join(', ')}`,
+    );
+  }
+}
+
+async function printSummary(ended: readonly EndedPart[], out: CommandContext['out']): Promise<void> {
+  await out.line();
+  await out.table(
+    ['RESOURCE', right('FILES'), right('SIZE'), 'RESULT'],
+    ended.map(({ part, files, bytes, result }) => [
+      part.point.resourceArn,
+      String(files),
+      bytesText(bytes),
+      result,
+    ]),
+  );
+  const good = ended.filter(({ exitCode }) => exitCode === exitCodes.ok).length;
+  await out.line(
+    `${good} of ${countText(ended.length, 'resource')} restored` +
+      (good === ended.length ? '' : '; the same command tries the others again, and leaves what is back'),
+  );
+}
+
+function documentOf(
+  parts: readonly PlannedPart[],
+  without: readonly ResourceArn[],
+  ended: readonly EndedPart[] | undefined,
+): Record<string, unknown> {
+  return {
+    parts: parts.map((part) => {
+      const { point, destination, quote, problem, state } = part;
+      const end = ended?.find((one) => one.part === part);
+      return {
+        resourceArn: point.resourceArn,
+        pointId: point.pointId,
+        sourceTime: point.sourceTime,
+        degraded: isDegraded(point),
+        target: destination ?? null,
+        before: state,
+        quote: quote ?? null,
+        problem: problem?.message ?? null,
+        ...(end && {
+          execution: end.execution ?? null,
+          files: end.files,
+          bytes: end.bytes,
+          exitCode: end.exitCode,
+          result: end.result,
+        }),
+      };
+    }),
+    without,
+    quote: sumQuotes(parts),
+  };
+}
+
+/** Damage comes before other failures; a resource without a point is one. */
+function exitCodeOfAll(
+  ended: readonly EndedPart[],
+  parts: readonly PlannedPart[],
+  without: readonly ResourceArn[],
+): ExitCode {
+  const codes = ended.map(({ exitCode }) => exitCode);
+  if (codes.includes(exitCodes.damaged) || parts.some(({ problem }) => problem !== undefined))
+    return exitCodes.damaged;
+  const isWhole = without.length === 0 && codes.every((code) => code === exitCodes.ok);
+  return isWhole ? exitCodes.ok : exitCodes.failed;
+}
