@@ -1,13 +1,14 @@
 import { BackupError, findJson, getJson } from '@holdfast/engine';
 import type { StepServices } from '../runtime/services.ts';
-import { imageNameOf, RESTORE_TAG } from './launch-tags.ts';
+import { imageNameOf, launchToken, RESTORE_TAG } from './launch-tags.ts';
 import { Launch } from './launch-state.ts';
+import { isVisibleBy } from '../image/visible-within.ts';
 import { restoreFiles, RestoreJob } from './restore-job.ts';
 import type { restoreSteps } from './steps.ts';
 
 type Services = Pick<
   StepServices<(typeof restoreSteps)['finish-restore']['needs']>,
-  'work' | 'launches' | 'log'
+  'work' | 'launches' | 'clock' | 'log'
 >;
 
 /** States of an instance that somebody pays for, or may. */
@@ -15,11 +16,12 @@ const aliveStates: ReadonlySet<string> = new Set(['pending', 'running', 'stoppin
 
 /**
  * Deregisters the AMI of a launch that did not succeed: nobody sees it, and its snapshots cannot be removed while it is
- * there. An instance is left to whoever stopped the restore, as it may be at work.
+ * there. An instance is left to whoever stopped the restore, as it may be at work; one whose order was not answered is
+ * found by its token.
  * @returns ids of what is left.
  */
 export async function giveUpLaunch(services: Services, restoreId: string): Promise<string[]> {
-  const { work, launches, log } = services;
+  const { work, launches, clock, log } = services;
   const launch = await findJson(work, restoreFiles.launch(restoreId), Launch);
   if (launch === undefined) return [];
   const left: string[] = [];
@@ -42,10 +44,16 @@ export async function giveUpLaunch(services: Services, restoreId: string): Promi
     await launches.deregisterImage(id);
     log.info('deregistered the AMI of a restore', { restoreId, imageId: id });
   });
-  if (instance !== undefined)
-    await attempt(instance.id, async () => {
-      const { state = 'gone' } = (await launches.findInstance(instance.id)) ?? {};
-      if (aliveStates.has(state)) left.push(instance.id);
-    });
+  const orderedAt = instance?.orderedAt ?? launch.orderedAt;
+  if (orderedAt === undefined) return left;
+  const unseen = `an instance with the tag ${RESTORE_TAG}=${restoreId}, if EC2 has launched it`;
+  await attempt(instance?.id ?? unseen, async () => {
+    const found = instance
+      ? await launches.findInstance(instance.id)
+      : await launches.findLaunched(launchToken({ restoreId }));
+    if (found === undefined && !isVisibleBy(clock.now(), new Date(orderedAt)))
+      left.push(instance?.id ?? unseen);
+    else if (found !== undefined && aliveStates.has(found.state)) left.push(found.instanceId);
+  });
   return left;
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { registerRequest, runRequest, type InstanceState } from '@holdfast/aws';
 import { findJson, getJson, putJson, readRoot } from '@holdfast/engine';
 import { hourMs, type LaunchCheck, type RestoredVolume, safety } from '@holdfast/engine/model';
@@ -9,7 +8,7 @@ import { nextLookSeconds } from '../runtime/next-look.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { checkLaunch, lackOfBilling, type Launching, refusedLaunch } from './check-launch.ts';
 import { InstanceFailedError, LaunchRefusedError } from './launch-errors.ts';
-import { idsOf, imageNameOf, restoreTags, tagsLike } from './launch-tags.ts';
+import { idsOf, imageNameOf, launchToken, restoreTags, tagsLike } from './launch-tags.ts';
 import { Launch } from './launch-state.ts';
 import { machineOf } from './machine-of.ts';
 import { type ReadySnapshot, readySnapshots } from './ready-snapshots.ts';
@@ -148,10 +147,16 @@ async function orderInstance(
   const { launches, clock, log } = call.services;
   if (target.kind !== 'instance') throw new TypeError('an AMI is not launched');
   const { tags } = tagsLike(machine.tags, job, target.tagKey);
-  const clientToken = createHash('sha256').update(`${job.restoreId}\ninstance`).digest('hex');
-  const order = { imageId: image.id, clientToken, tags, tagsOfParts: restoreTags(job) };
+  const order = {
+    imageId: image.id,
+    clientToken: launchToken(job),
+    tags,
+    tagsOfParts: restoreTags(job),
+  };
+  await save(call, { ...launch, orderedAt: clock.now().toISOString() });
   const ordered = await launches.runInstance(runRequest(machine, target.wishes, order));
   if ('refusal' in ordered) {
+    await save(call, { ...launch, orderedAt: undefined });
     await launches.deregisterImage(image.id);
     throw new InstanceFailedError(
       `the machine of point ${job.pointId} was not launched: ${refusedLaunch(ordered.refusal)}`,

@@ -7,6 +7,8 @@ const Ordered = z.object({ id: z.string(), orderedAt: z.iso.datetime() });
 export const Launch = z.object({
   differences: z.array(z.string()),
   image: Ordered.extend({ name: z.string(), isKept: z.boolean() }).optional(),
+  /** When the instance was last ordered, written before the order, whose answer may be lost; absent once it is refused. */
+  orderedAt: z.iso.datetime().optional(),
   instance: Ordered.optional(),
   /** The machine as it runs, once it does. */
   launched: LaunchedInstance.optional(),

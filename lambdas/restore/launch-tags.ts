@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { fitTags } from '@holdfast/aws';
 import type { ReadySnapshot } from './ready-snapshots.ts';
 import type { RestoreJob } from './restore-job.ts';
@@ -26,6 +27,11 @@ export function tagsLike(
 ): ReturnType<typeof fitTags> {
   const copied = Object.entries(original).filter(([name]) => !name.startsWith(ownTags) && name !== tagKey);
   return fitTags(restoreTags(job), Object.fromEntries(copied));
+}
+
+/** Token of the order of a restore's instance: orders of the same token launch one, and it is found by it. */
+export function launchToken({ restoreId }: Pick<RestoreJob, 'restoreId'>): string {
+  return createHash('sha256').update(`${restoreId}\ninstance`).digest('hex');
 }
 
 /** The name that a restore's AMI has: that which was asked for, or one that is the restore's own. */

@@ -116,7 +116,7 @@ interface ImageServices {
   readonly remove: Pick<Ec2Images, 'findSnapshots' | 'removeSnapshot'>;
   readonly restore: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
   readonly launch: Pick<Ec2Images, 'describeSnapshots'>;
-  readonly clear: Pick<Ec2Images, 'findSnapshots' | 'removeSnapshot'>;
+  readonly clear: Pick<Ec2Images, 'findSnapshots' | 'findVolumes' | 'removeSnapshot'>;
 }
 
 /** Part of a machine that each need is given: `follow` gets only its ARN. */
@@ -157,7 +157,9 @@ export type StepServices<N extends Needs> = EveryStep &
   If<
     N,
     { images: 'clear' },
-    { readonly launches: Pick<Ec2Launches, 'findImage' | 'findInstance' | 'deregisterImage'> }
+    {
+      readonly launches: Pick<Ec2Launches, 'findImage' | 'findInstance' | 'findLaunched' | 'deregisterImage'>;
+    }
   > &
   If<N, { deadLetters: 'count' }, { readonly countDeadLetters: () => Promise<number> }> &
   (N extends { snapshots: infer Use extends keyof SnapshotWriter }

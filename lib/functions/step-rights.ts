@@ -95,7 +95,7 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
       return [sources.describes('Volumes'), ...sources.createsVolumes(stack, config)];
     case 'clear':
       return [
-        sources.describes('Snapshots', 'Images', 'Instances'),
+        sources.describes('Snapshots', 'Volumes', 'Images', 'Instances'),
         sources.clearsSnapshots(stack),
         sources.deregistersImages(stack),
       ];

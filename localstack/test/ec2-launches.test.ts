@@ -176,6 +176,9 @@ test('a launch with a known token answers the first one’s instance, and refuse
   const second = await launch(fixture, { ClientToken: 'one' });
 
   expect(second.InstanceId).toBe(first.InstanceId);
+  const Filters = [{ Name: 'client-token', Values: ['one'] }];
+  const { Reservations } = await fixture.ec2.send(new DescribeInstancesCommand({ Filters }));
+  expect(Reservations).toMatchObject([{ Instances: [{ InstanceId: first.InstanceId }] }]);
   const other = launch(fixture, { ClientToken: 'one', InstanceType: 't3.large' });
   await expect(other).rejects.toMatchObject({ name: 'IdempotentParameterMismatch' });
 });

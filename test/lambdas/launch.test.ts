@@ -308,6 +308,34 @@ test.each(['registered', 'lost', 'launched'])('a launch that is stopped leaves n
   expect(report.error?.message.includes('it leaves i-new-1')).toBe(when === 'launched');
 });
 
+test.each([
+  ['is named', false, 'it leaves i-new-1,'],
+  ['may be there, if EC2 does not show it yet', true, 'it leaves an instance with the tag holdfast:restore='],
+])('an instance whose launch was not answered before the restore ended %s', async (_, isHidden, said) => {
+  const { launch, launches, finish } = await planLaunch();
+  launches.imageState = 'pending';
+  await launch();
+  launches.imageState = 'available';
+  launches.lostAnswers = 1;
+  await launch().catch((error: unknown) => error);
+  launches.isHidden = isHidden;
+
+  const { error } = await finish({ Error: 'States.Timeout', Cause: '' });
+
+  expect(launches.launched).toHaveLength(1);
+  expect(error?.message).toContain(said);
+});
+
+test('a launch that EC2 refused leaves nothing to look for', async () => {
+  const { launch, launches, finish } = await planLaunch();
+  launches.refusal = 'InsufficientInstanceCapacity: none';
+  await launch().catch((error: unknown) => error);
+
+  const { error } = await finish({ Error: 'InstanceFailedError', Cause: '' });
+
+  expect(error?.message).not.toContain('it leaves');
+});
+
 test('an instance that does not run for hours is given up', async () => {
   const { launch, launches, deployment } = await planLaunch();
   launches.instanceState = 'pending';

@@ -319,6 +319,20 @@ describe('a restore that fails', () => {
     expect(await endRestore(restoring, { execution: EXECUTION, restoreId, error })).toEqual(report);
   });
 
+  test('names a volume whose order was not answered', async () => {
+    const planned = await plan();
+    const { restoreId } = planned;
+    await write(planned);
+    images.lostAnswers = 1;
+    await expect(restoring.restoreVolumes({ restoreId, pollSeconds: 5 }, PLENTY)).rejects.toThrow('hang up');
+
+    const report = await endRestore(restoring, { execution: EXECUTION, restoreId, error });
+
+    expect(report.error?.message).toBe(
+      'it was refused; it leaves vol-new-1, which cost until you delete them',
+    );
+  });
+
   test('stops workers that are still at it', async () => {
     const { restoreId, shards } = await plan();
     await restoring.startSnapshots({ restoreId }, PLENTY);

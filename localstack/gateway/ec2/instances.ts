@@ -39,6 +39,7 @@ export async function describeInstances(context: Ec2Context, input: QueryStructu
       attributes: {
         'instance-id': [instance.instanceId],
         'reservation-id': [instance.reservationId],
+        'client-token': [instance.clientToken],
         'image-id': [instance.imageId],
         'instance-type': [instance.instanceType],
         'instance-state-name': [instanceState(context, instance)],

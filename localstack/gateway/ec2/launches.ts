@@ -176,6 +176,7 @@ async function makeInstance(
   const instance: Instance = {
     instanceId,
     reservationId,
+    clientToken: findText(input, 'ClientToken'),
     sequence,
     createdAt: now,
     imageId: planned.imageId,

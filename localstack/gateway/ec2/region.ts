@@ -73,6 +73,7 @@ export interface SnapshotWriting {
 export interface Instance extends Described {
   readonly instanceId: string;
   readonly reservationId: string;
+  readonly clientToken?: string;
   readonly imageId: string;
   readonly instanceType: string;
   readonly availabilityZone: string;

@@ -175,7 +175,14 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     const volumeId = `vol-new-${this.#volumes.size + 1}`;
     const { availabilityZone } = order;
     this.#volumes.set(order.clientToken, { volumeId, state: '', sizeGiB: 8, availabilityZone, order });
+    this.#loseAnswer();
     return volumeId;
+  }
+
+  async findVolumes(tagKey: string, tagValue: string): Promise<string[]> {
+    await Promise.resolve();
+    const found = [...this.#volumes.values()].filter(({ order }) => order.tags[tagKey] === tagValue);
+    return found.map(({ volumeId }) => volumeId);
   }
 
   async describeVolumes(volumeIds: readonly string[]): Promise<OrderedVolume[]> {
@@ -240,10 +247,13 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
       visibleFrom: now.getTime() + this.readLagMs,
     }));
     this.#snapshots.push(...made);
-    if (this.lostAnswers > 0) {
-      this.lostAnswers -= 1;
-      throw new StoreUnavailableError('making snapshots did not succeed (socket hang up); try again later');
-    }
+    this.#loseAnswer();
     return made;
+  }
+
+  #loseAnswer(): void {
+    if (this.lostAnswers === 0) return;
+    this.lostAnswers -= 1;
+    throw new StoreUnavailableError('the order did not succeed (socket hang up); try again later');
   }
 }

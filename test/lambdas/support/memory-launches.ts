@@ -23,6 +23,8 @@ export class MemoryLaunches implements Pick<Ec2Launches, keyof Ec2Launches> {
   why: string | undefined;
   /** EC2's refusal of the launch itself. */
   refusal: string | undefined;
+  /** Instances do not show yet. */
+  isHidden = false;
   /** Orders whose answers are lost from now on. */
   lostAnswers = 0;
   readonly registered: RegisterRequest[] = [];
@@ -83,6 +85,11 @@ export class MemoryLaunches implements Pick<Ec2Launches, keyof Ec2Launches> {
     this.tags.set(instanceId, toTags(request.TagSpecifications?.[0]?.Tags));
     this.#loseAnswer();
     return { made: instanceId };
+  }
+
+  async findLaunched(clientToken: string): Promise<InstanceState | undefined> {
+    const instanceId = this.isHidden ? undefined : this.#instances.get(clientToken);
+    return instanceId === undefined ? undefined : this.findInstance(instanceId);
   }
 
   async findInstance(instanceId: string): Promise<InstanceState | undefined> {

@@ -236,6 +236,21 @@ export class Ec2Images {
     return this.#describeSnapshots([{ Name: `tag:${tagKey}`, Values: [tagValue] }], signal);
   }
 
+  /** Ids of volumes with such a tag. */
+  async findVolumes(tagKey: string, tagValue: string, signal?: AbortSignal): Promise<string[]> {
+    const Filters = [{ Name: `tag:${tagKey}`, Values: [tagValue] }];
+    const found: string[] = [];
+    let NextToken: string | undefined;
+    do {
+      const command: DescribeVolumesCommand = new DescribeVolumesCommand({ Filters, NextToken });
+      const sent = this.#clients.ec2.send(command, { abortSignal: signal });
+      const answer = await this.#attempt(sent, 'describing tagged volumes');
+      found.push(...(answer.Volumes ?? []).flatMap(({ VolumeId }) => VolumeId ?? []));
+      NextToken = answer.NextToken;
+    } while (NextToken);
+    return found;
+  }
+
   /** Finds this account's snapshots that have a tag, whatever its value, oldest first. */
   findTaggedSnapshots(tagKey: string, signal?: AbortSignal): Promise<Ec2Snapshot[]> {
     return this.#describeSnapshots([{ Name: 'tag-key', Values: [tagKey] }], signal);

@@ -237,10 +237,20 @@ export class Ec2Launches {
 
   /** `undefined` for one that does not exist, or not yet. */
   async findInstance(instanceId: string): Promise<InstanceState | undefined> {
-    const command = new DescribeInstancesCommand({
-      Filters: [{ Name: 'instance-id', Values: [instanceId] }],
-    });
-    const what = `describing instance ${instanceId}`;
+    return this.#findInstance('instance-id', instanceId);
+  }
+
+  /** The instance that an order with this token made, of which the answer may not have arrived; `undefined` as above. */
+  async findLaunched(clientToken: string): Promise<InstanceState | undefined> {
+    return this.#findInstance('client-token', clientToken);
+  }
+
+  async #findInstance(
+    name: 'instance-id' | 'client-token',
+    value: string,
+  ): Promise<InstanceState | undefined> {
+    const command = new DescribeInstancesCommand({ Filters: [{ Name: name, Values: [value] }] });
+    const what = `describing the instance of ${name} ${value}`;
     const { Reservations = [] } = await attempt(this.#clients.ec2.send(command), what);
     const [instance] = Reservations.flatMap(({ Instances = [] }) => Instances);
     return instance && toInstanceState(instance);
