@@ -1,8 +1,9 @@
 import { checkFileSystem, type CheckOptions, DiskBytesLostError, type FileSystemCheck } from '@holdfast/disk';
 import { isOfKind, type PointReader, type ReportProgress, type VolumeStretch } from '@holdfast/engine';
+import { isAtFault } from './file-system-errors.ts';
 import type { ImagePart } from './image-part.ts';
 import { LostStretches } from './lost-stretches.ts';
-import { openPointImage } from './open-point-image.ts';
+import { openPointImage, type OpenPointImageOptions } from './open-point-image.ts';
 import type { PointImage } from './point-image.ts';
 
 /** The answer about a part of an image: a partition, a logical volume, or a volume without any. */
@@ -26,22 +27,24 @@ export type PartCheck = {
 
 export interface ImageCheck {
   readonly parts: readonly PartCheck[];
+  /** Volumes that cannot be looked into, and why. */
+  readonly unread: readonly string[];
   /** Why there may be more parts, or other ones. */
   readonly notices: readonly string[];
   /** Lost stretches on which nothing was found: free space, a journal, a part that is not read. */
   readonly unused: readonly VolumeStretch[];
 }
 
-export interface ImageCheckOptions {
+export interface ImageCheckOptions extends Pick<OpenPointImageOptions, 'openSnapshots'> {
   readonly onProgress?: ReportProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Checks all file systems of an image point, and finds what lies on stretches of its volumes that are lost. Content is
- * not read.
+ * not read. Of snapshots, each block that is read is checked against EBS's checksum of it.
  * @param stretches - those that are lost, as a verification of the point found them.
- * @throws NotSupportedError the blocks of the image are not in the vault.
+ * @throws NotSupportedError the blocks of the image cannot be had.
  */
 export async function checkPointImage(
   reader: PointReader,
@@ -49,8 +52,10 @@ export async function checkPointImage(
   options: ImageCheckOptions = {},
 ): Promise<ImageCheck> {
   const lost = new LostStretches(stretches);
-  const { signal } = options;
-  return checkImage((onNotice) => openPointImage(reader, { lost, onNotice, signal }), lost, options);
+  const { openSnapshots, signal } = options;
+  const open = (onNotice: (text: string) => void): PointImage =>
+    openPointImage(reader, { lost, openSnapshots, onNotice, signal });
+  return checkImage(open, lost, options);
 }
 
 /** @param open - opens an image whose volumes know what of them is lost. */
@@ -62,8 +67,9 @@ export async function checkImage(
   const notices: string[] = [];
   const image = open((text) => void notices.push(text));
   const listed = await image.listParts();
+  const unread = await image.listUnreadable();
   // Those of file systems, which follow, come with their parts.
-  const ofParts = notices.slice();
+  const ofParts = notices.filter((notice) => !unread.includes(notice));
   const parts: PartCheck[] = [];
   let before = 0;
   for (const part of listed) {
@@ -75,7 +81,7 @@ export async function checkImage(
     if ('check' in checked) before += checked.check.files + checked.check.directories;
     parts.push(checked);
   }
-  return { parts, notices: ofParts, unused: lost.listUnmet() };
+  return { parts, unread, notices: ofParts, unused: lost.listUnmet() };
 }
 
 async function checkPart(
@@ -92,7 +98,7 @@ async function checkPart(
     return { ...named, check, notices: fileSystem.notices, isInDoubt: !fileSystem.facts.isClean };
   } catch (error) {
     if (isOfKind(error, 'unsupported', 'unknown')) return { ...named, notSupported: error.message };
-    if (!isOfKind(error, 'damage', 'absent', 'source')) throw error;
+    if (!isAtFault(error)) throw error;
     if (error.cause instanceof DiskBytesLostError) lost.meet(error.cause);
     return { ...named, damaged: error.message };
   }

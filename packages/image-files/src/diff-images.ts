@@ -1,8 +1,9 @@
-import { listChangedBlocks, type PointReader, toHex } from '@holdfast/engine';
+import { type PointReader, toHex } from '@holdfast/engine';
+import type { ChangedPlaces, ChangedVolume } from './changed-places.ts';
 import { type NamedPart, openSharedImage, type SharedImage } from './image-parts.ts';
 import { type DirectoryListing, factsText, listFacts, type NodeFacts } from './list-facts.ts';
-import { ChangedPlaces, ReadRecorder } from './recorded-reads.ts';
-import { SharedBlocks } from './shared-volume.ts';
+import { type FindVolume, ReadRecorder } from './recorded-reads.ts';
+import { SharedVolumes, type SharedVolumesOptions } from './shared-volumes.ts';
 
 /** A file in which two images differ. `metadata`: its content has the same size and time. */
 export interface ImageDifference {
@@ -12,11 +13,12 @@ export interface ImageDifference {
   readonly after?: NodeFacts;
 }
 
-export interface DiffImagesOptions {
+export interface DiffImagesOptions extends SharedVolumesOptions {
   readonly onNotice?: (text: string) => void;
   /** Told of every directory, with those so far and the blocks that were read. */
   readonly onDirectory?: (directories: number, blocks: number) => void;
-  readonly signal?: AbortSignal | undefined;
+  /** Told, before the files, of the volumes that differ. */
+  readonly onVolumes?: ((volumes: readonly ChangedVolume[]) => Promise<void>) | undefined;
 }
 
 type Directory = DirectoryListing['directories'][number];
@@ -29,20 +31,22 @@ type Directory = DirectoryListing['directories'][number];
 export async function* diffImages(
   before: PointReader,
   after: PointReader,
-  { onNotice, onDirectory, signal }: DiffImagesOptions = {},
+  { onNotice, onDirectory, onVolumes, openSnapshots, signal }: DiffImagesOptions = {},
 ): AsyncGenerator<ImageDifference> {
-  const blocks = new SharedBlocks();
+  const volumes = new SharedVolumes({ openSnapshots, signal });
   const recorder = new ReadRecorder(before.keys);
-  const changed = await ChangedPlaces.of(listChangedBlocks(before, after, signal));
-  if (changed.areNone) return;
-  const old = await openSharedImage(before, blocks, { onRead: recorder.onRead, onNotice, signal });
-  const current = await openSharedImage(after, blocks, { onNotice, signal });
-  const comparison = new Comparison({ recorder, changed, current, onNotice, signal });
+  const one = await volumes.next(before);
+  const { changed, findVolume } = await volumes.next(after);
+  await onVolumes?.(changed?.list() ?? []);
+  if (changed === undefined || changed.areNone) return;
+  const old = await openSharedImage(before, one.findVolume, { onRead: recorder.onRead, onNotice, signal });
+  const current = await openSharedImage(after, findVolume, { onNotice, signal });
+  const comparison = new Comparison({ recorder, changed, findVolume, onNotice, signal });
   let directories = 0;
-  for (const [one, other] of pairsOf(old, current, onNotice)) {
-    if (one.part.place === other.part.place && !changed.isIn(one.part)) continue;
-    for await (const differences of comparison.compare(one, other)) {
-      onDirectory?.(++directories, blocks.reads);
+  for (const [was, is] of pairsOf(old, current, onNotice)) {
+    if (was.part.place === is.part.place && !changed.isIn(was.part)) continue;
+    for await (const differences of comparison.compare(was, is)) {
+      onDirectory?.(++directories, volumes.reads);
       yield* differences;
     }
   }
@@ -67,24 +71,24 @@ function pairsOf(
 class Comparison {
   readonly #recorder: ReadRecorder;
   readonly #changed: ChangedPlaces;
-  readonly #current: SharedImage;
+  readonly #findVolume: FindVolume;
   readonly #onNotice: DiffImagesOptions['onNotice'];
   readonly #signal: AbortSignal | undefined;
 
   constructor({
     recorder,
     changed,
-    current,
+    findVolume,
     onNotice,
     signal,
   }: Pick<DiffImagesOptions, 'onNotice' | 'signal'> & {
     readonly recorder: ReadRecorder;
     readonly changed: ChangedPlaces;
-    readonly current: SharedImage;
+    readonly findVolume: FindVolume;
   }) {
     this.#recorder = recorder;
     this.#changed = changed;
-    this.#current = current;
+    this.#findVolume = findVolume;
     this.#onNotice = onNotice;
     this.#signal = signal;
   }
@@ -108,7 +112,7 @@ class Comparison {
       const old = before && (await this.#recorder.record(async () => this.#list(one, before)));
       const mayBeSame = isSameFileSystem && old !== undefined && before?.id === after?.id;
       const current =
-        mayBeSame && (await this.#recorder.isSame(old, this.#changed, this.#current.findVolume))
+        mayBeSame && (await this.#recorder.isSame(old, this.#changed, this.#findVolume))
           ? old.result
           : after && (await this.#list(other, after));
       waiting.push(...directoriesOf(old?.result, current));

@@ -6,6 +6,11 @@ class FileSystemError extends BackupError {
   override readonly name = 'FileSystemError';
 }
 
+/** True if something is wrong with what is stored: not if nobody was let read it. */
+export function isAtFault(error: unknown): error is BackupError {
+  return error instanceof FileSystemError || isDamage(error);
+}
+
 /**
  * Runs work on a file system of an image, and turns what it complains of into errors of the product.
  * @param path - what is worked on, for messages.

@@ -2,7 +2,6 @@ import {
   compareBytes,
   type Glob,
   InvalidInputError,
-  listChangedBlocks,
   mayMatchBelow,
   PointReader,
   toHex,
@@ -11,8 +10,9 @@ import {
 import { joinBytes } from './join-bytes.ts';
 import { type NamedPart, openSharedImage } from './image-parts.ts';
 import { type DirectoryListing, factsText, listFacts, type NodeFacts } from './list-facts.ts';
-import { ChangedPlaces, type FindVolume, type Recorded, ReadRecorder } from './recorded-reads.ts';
-import { SharedBlocks } from './shared-volume.ts';
+import type { ChangedPlaces } from './changed-places.ts';
+import { type FindVolume, type Recorded, ReadRecorder } from './recorded-reads.ts';
+import { SharedVolumes, type SharedVolumesOptions } from './shared-volumes.ts';
 
 export interface FoundImageVersion {
   readonly facts: NodeFacts;
@@ -29,11 +29,10 @@ export interface FoundImagePath {
   readonly newest: 'there' | 'gone' | 'unclear';
 }
 
-export interface FindInImagesOptions {
+export interface FindInImagesOptions extends SharedVolumesOptions {
   readonly onNotice?: (text: string) => void;
   /** Told of every point that has been searched, and of the blocks that were read so far. */
   readonly onPoint?: (points: number, blocks: number) => void;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Versions that are held in memory until all points have been searched. */
@@ -44,13 +43,13 @@ const mostRemembered = 200_000;
 /**
  * Finds files by name in the file systems of many image points of one resource, the newest first: every version once. Goes
  * from point to point, and lists a directory anew only where something that it was read from has changed; a block that
- * points share is read once, while it is among the {@link SharedBlocks} that are kept.
+ * points share is read once, see {@link SharedVolumes}.
  * @throws {@link InvalidInputError} more matches than can be held in memory.
  */
 export async function findInImages(
   points: readonly PointReader[],
   globs: readonly Glob[],
-  { onNotice, onPoint, signal }: FindInImagesOptions = {},
+  { onNotice, onPoint, openSnapshots, signal }: FindInImagesOptions = {},
 ): Promise<readonly FoundImagePath[]> {
   const [newest] = points;
   if (newest === undefined) return [];
@@ -60,28 +59,27 @@ export async function findInImages(
     if (!told.has(notice)) onNotice?.(notice);
     told.add(notice);
   };
-  const blocks = new SharedBlocks();
+  const volumes = new SharedVolumes({ openSnapshots, signal });
   const recorder = new ReadRecorder(newest.keys);
   const memory = new ListingMemory(recorder);
-  let before: PointReader | undefined;
   for (const [point, { store, keys, root }] of points.entries()) {
     // A reader keeps pages; those of all points would be too much.
     const reader = new PointReader(store, keys, root);
-    const { findVolume, isComplete, parts } = await openSharedImage(reader, blocks, {
+    const { findVolume, changed } = await volumes.next(reader);
+    const { isComplete, parts } = await openSharedImage(reader, findVolume, {
       onRead: recorder.onRead,
       onNotice: tell,
       signal,
     });
     if (!isComplete) found.hasProblems(point);
-    memory.begin(findVolume, before && (await ChangedPlaces.of(listChangedBlocks(before, reader, signal))));
+    memory.begin(findVolume, changed);
     for (const part of parts)
       for await (const { wanted, problems } of walkPart(part, globs, memory, signal)) {
         for (const { path, facts } of wanted) found.add(point, part.nameOf(path), facts);
         for (const problem of problems) tell(`${part.part.path}/${problem}`);
         if (problems.length > 0) found.hasProblems(point);
       }
-    before = reader;
-    onPoint?.(point + 1, blocks.reads);
+    onPoint?.(point + 1, volumes.reads);
   }
   return found.list();
 }

@@ -33,6 +33,8 @@ export interface FoundParts {
   readonly parts: readonly ImagePart[];
   /** Reasons to doubt them, or why there may be more. */
   readonly notices: readonly string[];
+  /** Of these, those of volumes that cannot be read at all. */
+  readonly unreadable: readonly string[];
 }
 
 /** Blocks of 512 KiB that are kept of all volumes together; of each, a few at least. */
@@ -76,6 +78,7 @@ export class ImageDisks {
   async all(): Promise<FoundParts & Pick<LogicalVolumes, 'places'>> {
     return once(this.#all, 'parts', async () => {
       const notices: string[] = [];
+      const unreadable: string[] = [];
       const direct: ImagePart[] = [];
       for (const volume of this.volumes) {
         try {
@@ -83,8 +86,9 @@ export class ImageDisks {
           direct.push(...layout.parts);
           notices.push(...layout.notices);
         } catch (error) {
-          if (!isOfKind(error, 'damage', 'source', 'unsupported')) throw error;
-          notices.push(`${nameOfVolume(volume)} cannot be read: ${error.message}`);
+          // A snapshot that is gone, or whose key is not allowed, is no reason to leave out the other volumes.
+          if (!isOfKind(error, 'damage', 'absent', 'source', 'unsupported')) throw error;
+          unreadable.push(`${nameOfVolume(volume)} cannot be read: ${error.message}`);
         }
       }
       const logical = await readLogicalVolumes(direct.filter(isPhysical), this.#signal);
@@ -92,7 +96,12 @@ export class ImageDisks {
       for (const { path, found } of logical.places)
         if (found instanceof Error) notices.push(`${path} cannot be read: ${found.message}`);
         else parts.push(found);
-      return { parts, notices: [...notices, ...logical.notices], places: logical.places };
+      return {
+        parts,
+        unreadable,
+        notices: [...unreadable, ...notices, ...logical.notices],
+        places: logical.places,
+      };
     });
   }
 

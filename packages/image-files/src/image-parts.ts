@@ -1,14 +1,12 @@
 import type { FileSystem } from '@holdfast/disk';
-import { equalBytes, getVolume, isOfKind, type PointReader, utf8 } from '@holdfast/engine';
+import { equalBytes, isOfKind, type PointReader, utf8 } from '@holdfast/engine';
 import { type ImagePart, isReadable } from './image-part.ts';
 import { namingPath } from './file-system-errors.ts';
 import type { OnRead } from './image-disks.ts';
 import { joinBytes } from './join-bytes.ts';
-import { once } from './once.ts';
 import type { MountedPart } from './machine-tree.ts';
 import { PointImage } from './point-image.ts';
 import type { FindVolume } from './recorded-reads.ts';
-import { type SharedBlocks, sharedVolume } from './shared-volume.ts';
 
 /** A file system of an image, and the names that its files have. */
 export interface NamedPart {
@@ -24,42 +22,38 @@ export interface NamedPart {
 }
 
 export interface SharedImage {
-  /** False where a file system that could be read is damaged. */
+  /** False where a volume, or a file system of those that are read, cannot be. */
   readonly isComplete: boolean;
-  readonly findVolume: FindVolume;
   readonly parts: readonly NamedPart[];
 }
 
-/** Opens all file systems of an image whose blocks are in the vault, on blocks that are shared with other points. */
+/** Opens all file systems of an image, on blocks that are shared with other points. */
 export async function openSharedImage(
-  reader: PointReader,
-  blocks: SharedBlocks,
+  { root }: Pick<PointReader, 'root'>,
+  findVolume: FindVolume,
   options: {
     readonly onRead?: OnRead;
     readonly onNotice?: ((text: string) => void) | undefined;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<SharedImage> {
-  const { snapshots = [], machine } = reader.root.image ?? {};
+  const { snapshots = [], machine } = root.image ?? {};
   const { onNotice, signal } = options;
-  const sources = new Map<string, ReturnType<FindVolume>>();
-  const findVolume: FindVolume = async (volume) =>
-    once(sources, volume, async () =>
-      snapshots.some((one) => one.volume === volume)
-        ? sharedVolume(reader, await getVolume(reader, volume, signal), blocks, signal)
-        : undefined,
-    );
   const rootDevice = machine?.['rootDeviceName'];
   const image = new PointImage(
     snapshots,
-    async ({ volume }) => sharedVolume(reader, await getVolume(reader, volume, signal), blocks, signal),
+    async ({ volume }) => {
+      const source = await findVolume(volume);
+      if (source === undefined) throw new TypeError(`the image has volume ${volume}`);
+      return source;
+    },
     typeof rootDevice === 'string' ? rootDevice : undefined,
     options,
   );
   const listed = await image.listParts();
+  let isComplete = (await image.listUnreadable()).length === 0;
   const mounts = await image.listMounts();
   const parts: NamedPart[] = [];
-  let isComplete = true;
   for (const part of listed) {
     if (!isReadable(part)) {
       if (part.content !== undefined && part.content.kind !== 'swap')
@@ -78,7 +72,7 @@ export async function openSharedImage(
       onNotice?.(`${part.path} is not searched: ${error.message}`);
     }
   }
-  return { findVolume, isComplete, parts };
+  return { isComplete, parts };
 }
 
 /**

@@ -1,4 +1,5 @@
 export { checkPointImage, type ImageCheck, type PartCheck } from './check-point-image.ts';
+export type { ChangedVolume } from './changed-places.ts';
 export { namingPath } from './file-system-errors.ts';
 export type { ImagePart, ImagePlace } from './image-part.ts';
 export { diffImages, type ImageDifference } from './diff-images.ts';

@@ -53,7 +53,7 @@ export class MachineTree {
     signal: AbortSignal | undefined,
   ): Promise<MachineTree> {
     const rootVolume = disks.volumes.find(({ device }) => device !== undefined && device === rootDevice);
-    const { parts } = await disks.all();
+    const { parts, unreadable } = await disks.all();
     const isOnRoot = ({ volume }: ImagePart): boolean =>
       volume !== undefined && volume === rootVolume?.volume;
     const orders = [parts.filter(isOnRoot), parts.filter((part) => !isOnRoot(part))];
@@ -73,7 +73,7 @@ export class MachineTree {
         );
     }
     throw new UnknownNameError(
-      `no file system of this image has an ${fstabPath} that can be read; begin the path with one of ${partsText(parts)}`,
+      `no file system of this image has an ${fstabPath} that can be read; begin the path with one of ${[partsText(parts), ...unreadable].join('; ')}`,
     );
   }
 

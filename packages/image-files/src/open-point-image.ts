@@ -1,4 +1,5 @@
-import { type BlockSource, checkHasBlocks, getVolume, type PointReader } from '@holdfast/engine';
+import { checkHasBlocks, getVolume, type PointReader } from '@holdfast/engine';
+import type { OpenSnapshots } from './changed-places.ts';
 import type { LostStretches } from './lost-stretches.ts';
 import { PointImage, type PointImageOptions } from './point-image.ts';
 import { snapshotVolume } from './snapshot-volume.ts';
@@ -9,7 +10,7 @@ export interface OpenPointImageOptions extends PointImageOptions {
    * Opens the snapshots of EBS, for a point whose blocks are not in the vault.
    * @default such a point is refused
    */
-  readonly openSnapshots?: (() => Promise<BlockSource>) | undefined;
+  readonly openSnapshots?: OpenSnapshots | undefined;
   /** Stretches that are known to be damaged in the vault; they are not asked for. */
   readonly lost?: LostStretches | undefined;
 }
@@ -28,7 +29,7 @@ export function openPointImage(reader: PointReader, options: OpenPointImageOptio
     image?.snapshots ?? [],
     async ({ volume, snapshot }) => {
       if (manifest === undefined && openSnapshots !== undefined)
-        return snapshotVolume(await openSnapshots(), snapshot, signal);
+        return snapshotVolume(await openSnapshots(), snapshot, { signal });
       const source = vaultVolume(reader, await getVolume(reader, volume, signal), signal);
       return lost?.markIn(volume, source) ?? source;
     },

@@ -56,6 +56,11 @@ export class PointImage {
     return this.#tellingOf(await this.#disks.all());
   }
 
+  /** Notices of volumes that cannot be read at all. */
+  async listUnreadable(): Promise<readonly string[]> {
+    return (await this.#disks.all()).unreadable;
+  }
+
   /** The places at which the machine has parts, its root first; none where they cannot be told. */
   async listMounts(): Promise<readonly MountedPart[]> {
     try {
@@ -205,7 +210,7 @@ export class PointImage {
     return { kind: 'node', part, fileSystem, node, path: full };
   }
 
-  #tellingOf({ parts, notices }: FoundParts): readonly ImagePart[] {
+  #tellingOf({ parts, notices }: Pick<FoundParts, 'parts' | 'notices'>): readonly ImagePart[] {
     this.#tell(notices);
     return parts;
   }

@@ -1,6 +1,6 @@
 import { type ByteSource, DiskBytesLostError } from '@holdfast/disk';
-import type { ChangedBlocks, ChunkId, PointReader } from '@holdfast/engine';
-import type { ImagePart } from './image-part.ts';
+import type { ChunkId, PointReader } from '@holdfast/engine';
+import type { ChangedPlaces } from './changed-places.ts';
 
 /** A stretch of a volume that something was read from. */
 export interface RecordedRead {
@@ -67,39 +67,5 @@ export class ReadRecorder {
       if (error instanceof DiskBytesLostError) return false;
       throw error;
     }
-  }
-}
-
-/** Blocks in which a point differs from another. */
-export class ChangedPlaces {
-  readonly #blocks = new Map<string, { readonly numbers: Set<number>; readonly blockBytes: number }>();
-
-  static async of(changes: AsyncIterable<ChangedBlocks>): Promise<ChangedPlaces> {
-    const places = new ChangedPlaces();
-    for await (const { volume, offsets, blockBytes } of changes) {
-      const known = places.#blocks.get(volume) ?? { numbers: new Set(), blockBytes };
-      places.#blocks.set(volume, known);
-      for (const offset of offsets) known.numbers.add(Math.floor(offset / known.blockBytes));
-    }
-    return places;
-  }
-
-  get areNone(): boolean {
-    return this.#blocks.size === 0;
-  }
-
-  /** True if the part may have such a block; of a logical volume that is any. */
-  isIn({ volume, partition, source }: ImagePart): boolean {
-    if (volume === undefined) return true;
-    return this.has({ volume, offset: partition?.offset ?? 0, bytes: source.bytes });
-  }
-
-  has({ volume, offset, bytes }: Pick<RecordedRead, 'volume' | 'offset' | 'bytes'>): boolean {
-    const changed = this.#blocks.get(volume);
-    if (changed === undefined) return false;
-    const last = Math.floor((offset + bytes - 1) / changed.blockBytes);
-    for (let block = Math.floor(offset / changed.blockBytes); block <= last; block++)
-      if (changed.numbers.has(block)) return true;
-    return false;
   }
 }

@@ -6,6 +6,17 @@ import { copyInto } from './copy-into.ts';
 const keptPages = 8;
 const blocksAtOnce = 4;
 
+/** Blocks that need not be read again, by their place in the volume. */
+export interface KeptBlocks {
+  find(index: number): Uint8Array | undefined;
+  put(index: number, bytes: Uint8Array): void;
+}
+
+export interface SnapshotVolumeOptions {
+  readonly kept?: KeptBlocks | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * A snapshot in EBS as a source: only the blocks that a read needs are fetched, each checked against EBS's checksum.
  * Memory: the tokens of some pages of its list, about a mebibyte each.
@@ -13,10 +24,17 @@ const blocksAtOnce = 4;
 export async function snapshotVolume(
   blocks: BlockSource,
   snapshot: string,
-  signal?: AbortSignal,
+  { kept, signal }: SnapshotVolumeOptions = {},
 ): Promise<ByteSource> {
   const reader = new BlockReader(blocks, snapshot, { pages: keptPages, signal });
   const { bytes, blockBytes } = await reader.size();
+  const read = async (index: number): Promise<Uint8Array | undefined> => {
+    const known = kept?.find(index);
+    if (known !== undefined) return known;
+    const content = await reader.find({ index });
+    if (content !== undefined) kept?.put(index, content.bytes);
+    return content?.bytes;
+  };
   return {
     bytes,
     read: async (offset, length) => {
@@ -28,11 +46,10 @@ export async function snapshotVolume(
       );
       const contents = mapConcurrent(indexes, blocksAtOnce, async (index) => ({
         at: index * blockBytes - offset,
-        content: await reader.find({ index }),
+        content: await read(index),
       }));
       // Blocks that are not listed are zeros.
-      for await (const { at, content } of contents)
-        if (content !== undefined) copyInto(whole, at, content.bytes);
+      for await (const { at, content } of contents) if (content !== undefined) copyInto(whole, at, content);
       return whole;
     },
   };

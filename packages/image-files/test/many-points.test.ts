@@ -2,9 +2,17 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { debugfs, makeExtImage, makeScratch } from '@holdfast/disk/testing';
 import { openVault, parseGlob, PointReader, type Root } from '@holdfast/engine';
-import { FakeClock, makeMemoryServices, putImagePoint, SeededRandom } from '@holdfast/engine/testing';
+import {
+  FakeClock,
+  makeMemoryServices,
+  MemoryBlockSource,
+  putImagePoint,
+  putSnapshotPoint,
+  SeededRandom,
+  writeBlocks,
+} from '@holdfast/engine/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { diffImages } from '../src/diff-images.ts';
+import { diffImages, type DiffImagesOptions } from '../src/diff-images.ts';
 import { findInImages, type FindInImagesOptions } from '../src/find-in-images.ts';
 
 const scratch = makeScratch();
@@ -20,6 +28,11 @@ const days = 5;
 const blockBytes = 16_384;
 /** Points of a machine with a root and a data volume, the newest first. */
 let points: PointReader[];
+/** The same, in snapshots alone. */
+let inSnapshots: PointReader[];
+const ebs = new MemoryBlockSource(services.clock, { blockBytes });
+const openSnapshots = async () => ebs;
+const were = new Map<string, Buffer>();
 
 /** Makes an ext4 with many small files in many directories, far enough apart to be in blocks of their own. */
 function makeTree(name: string, files: Record<string, string>): string {
@@ -48,6 +61,21 @@ async function putPoint(root: string, data: string): Promise<Root> {
   });
 }
 
+async function putSnapshots(root: string, data: string): Promise<Root> {
+  services.clock.advance(3_600_000);
+  const snapshots = [
+    { volume: 'vol-0a', file: root, device: '/dev/xvda' },
+    { volume: 'vol-0b', file: data, device: '/dev/xvdb' },
+  ].map(({ volume, file, device }) => {
+    const content = readFileSync(file);
+    if (!were.has(volume)) ebs.makeVolume(content.length, volume, blockBytes);
+    writeBlocks(ebs, { volume, content, blockBytes }, were.get(volume));
+    were.set(volume, content);
+    return { volume, device, snapshot: ebs.takeSnapshot(volume) };
+  });
+  return putSnapshotPoint(services, { snapshots, machine: { rootDeviceName: '/dev/xvda' } });
+}
+
 beforeAll(async () => {
   const root = makeTree('root', {
     'etc/fstab': fstab,
@@ -62,6 +90,7 @@ beforeAll(async () => {
   );
   const change = path.join(scratch.path, 'change');
   const roots: Root[] = [];
+  const snapshotRoots: Root[] = [];
   for (let day = 1; day <= days; day++) {
     // Two changes may come within one second of the file system's clock.
     writeFileSync(change, 'x'.repeat(10 + day));
@@ -69,9 +98,11 @@ beforeAll(async () => {
     if (day === 3) debugfs(data, ['rm d7/f7.txt']);
     if (day === 4) debugfs(root, ['cd etc', 'rm hosts', `write ${change} hosts`]);
     roots.unshift(await putPoint(root, data));
+    snapshotRoots.unshift(await putSnapshots(root, data));
   }
   const keys = await openVault(services);
   points = roots.map((one) => new PointReader(services.store, keys, one));
+  inSnapshots = snapshotRoots.map((one) => new PointReader(services.store, keys, one));
 });
 
 async function find(
@@ -114,10 +145,14 @@ test('many points cost little more than one', async () => {
   expect((later.at(-1) ?? 0) - first).toBeLessThan(first);
 });
 
-async function diff(before: PointReader | undefined, after: PointReader | undefined): Promise<string[]> {
+async function diff(
+  before: PointReader | undefined,
+  after: PointReader | undefined,
+  options?: DiffImagesOptions,
+): Promise<string[]> {
   const lines: string[] = [];
   if (before === undefined || after === undefined) throw new Error('there is no such point');
-  for await (const { path: where, change } of diffImages(before, after))
+  for await (const { path: where, change } of diffImages(before, after, options))
     lines.push(`${change} ${Buffer.from(where).toString()}`);
   return lines.sort();
 }
@@ -140,4 +175,62 @@ test('a comparison reads of the second point only what lies in blocks that diffe
 
   expect(ofBoth).toBeGreaterThan(0);
   expect(ofBoth).toBeLessThanOrEqual(ofOne + 12);
+});
+
+test('points in snapshots alone are searched as those in the vault are, and mixed with them', async () => {
+  const mixed = points.map((point, at) => (at < 2 ? (inSnapshots[at] as PointReader) : point));
+
+  const wanted = await find(points, 'daily.log');
+
+  expect(await find(inSnapshots, 'daily.log', { openSnapshots })).toEqual(wanted);
+  expect(await find(mixed, 'daily.log', { openSnapshots })).toEqual(wanted);
+  await expect(find(inSnapshots, 'hosts')).rejects.toThrow('whose blocks are not in the vault');
+});
+
+test('blocks that snapshots share are read once, by what EBS says of their differences', async () => {
+  const before = { ...ebs.counts };
+
+  await find(inSnapshots.slice(0, 1), '*.txt', { openSnapshots });
+  const one = ebs.counts.read - before.read;
+  await find(inSnapshots, '*.txt', { openSnapshots });
+  const all = ebs.counts.read - before.read - one;
+
+  expect(one).toBeGreaterThan(20);
+  expect(all).toBeLessThan(2 * one);
+});
+
+test('snapshots are compared by the blocks that EBS lists, whichever is the older one', async () => {
+  const volumes: unknown[] = [];
+  const onVolumes = async (changed: readonly unknown[]) => void volumes.push(...changed);
+  const [one, other] = [inSnapshots[2], inSnapshots[1]];
+  const changes = ['changed /etc/hosts', 'changed /var/data/d3/daily.log'];
+
+  expect(await diff(one, other, { openSnapshots, onVolumes })).toEqual(changes);
+  expect(await diff(other, one, { openSnapshots })).toEqual(changes);
+  expect(await diff(points[2], other, { openSnapshots })).toEqual(changes);
+  expect(await diff(one, one, { openSnapshots })).toEqual([]);
+  expect(volumes).toMatchObject([{ volume: 'vol-0a' }, { volume: 'vol-0b', blocks: expect.any(Number) }]);
+});
+
+test('snapshots of another lineage are compared file by file, and one that is gone leaves the search unclear', async () => {
+  const [newest, next] = inSnapshots as [PointReader, PointReader];
+  const copied = 'vol-0c';
+  const content = readFileSync(path.join(scratch.path, 'data'));
+  ebs.makeVolume(content.length, copied, blockBytes);
+  writeBlocks(ebs, { volume: copied, content, blockBytes });
+  const snapshots = (newest.root.image?.snapshots ?? []).map((one) =>
+    one.volume === 'vol-0b'
+      ? { ...one, snapshot: ebs.takeSnapshot(copied) }
+      : { ...one, snapshot: 'snap-gone' },
+  );
+  const other = new PointReader(newest.store, newest.keys, {
+    ...newest.root,
+    image: { ...newest.root.image, snapshots },
+  });
+  const notices: string[] = [];
+  const options = { openSnapshots, onNotice: (text: string) => void notices.push(text) };
+
+  expect(await find([other, next], 'hosts', options)).toEqual(['/etc/hosts (unclear): 14 B in 1']);
+  expect(await diff(next, other, options)).toEqual(['changed /dev/xvdb/d3/daily.log']);
+  expect(notices.join()).toContain('snapshot snap-gone does not exist any more');
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { ChangedPlaces, ReadRecorder } from '../src/recorded-reads.ts';
+import { ChangedPlaces } from '../src/changed-places.ts';
+import { ReadRecorder } from '../src/recorded-reads.ts';
 
 type ChunkIdOf = ConstructorParameters<typeof ReadRecorder>[0]['chunkId'];
 

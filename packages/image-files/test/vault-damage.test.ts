@@ -3,7 +3,7 @@ import { getVolume, openVault, PointReader, VolumeDamagedError } from '@holdfast
 import { FakeClock, makeMemoryServices, putImagePoint, SeededRandom } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 import { namingPath } from '../src/file-system-errors.ts';
-import { SharedBlocks, sharedVolume } from '../src/shared-volume.ts';
+import { SharedVolumes } from '../src/shared-volumes.ts';
 import { vaultVolume } from '../src/vault-volume.ts';
 
 test('bytes that the vault has lost are known as such to whoever reads a file system, and to people by their volume', async () => {
@@ -22,7 +22,10 @@ test('bytes that the vault has lost are known as such to whoever reads a file sy
   const reader = new PointReader(services.store, await openVault(services), root);
   const volume = await getVolume(reader, 'vol-0a');
 
-  for (const source of [vaultVolume(reader, volume), sharedVolume(reader, volume, new SharedBlocks())]) {
+  const { findVolume } = await new SharedVolumes({}).next(reader);
+  const shared = (await findVolume('vol-0a'))!;
+
+  for (const source of [vaultVolume(reader, volume), shared]) {
     await expect(source.read(20_000, 10)).rejects.toThrow(DiskBytesLostError);
     await expect(namingPath('/etc', async () => source.read(20_000, 10))).rejects.toThrow(VolumeDamagedError);
   }

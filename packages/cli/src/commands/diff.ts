@@ -6,12 +6,13 @@ import {
   type PointReader,
   type VolumeDifference,
 } from '@holdfast/engine';
-import { diffImages, type ImageDifference, type NodeFacts } from '@holdfast/image-files';
+import { type ChangedVolume, diffImages, type ImageDifference, type NodeFacts } from '@holdfast/image-files';
+import type { Connection } from '../deployment/connection.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { checkHasFiles, isImage, openPoints } from '../names/open-point.ts';
 import type { Output } from '../terminal/output.ts';
 import { resolvePoint } from '../names/resolve-point.ts';
-import { bytesText, numberText, pathFields, pathText, safeText } from '../terminal/text.ts';
+import { bytesText, countText, numberText, pathFields, pathText, safeText } from '../terminal/text.ts';
 
 const signs = { added: '+', removed: '-', changed: '~', metadata: '~', unread: '?', unclear: '?' } as const;
 
@@ -33,8 +34,10 @@ export const diffCommand = defineCommand({
     if (!areImages) for (const point of points) checkHasFiles(point, 'it cannot be compared file by file');
     const [before, after] = await openPoints(connection, ...points);
     if (areImages) {
-      await printVolumes(before, after, out, signal);
-      await printImageFiles(before, after, context);
+      const areInVault = [before, after].every(({ root }) => root.manifest !== undefined);
+      const openSnapshots = areInVault ? undefined : connection.openSnapshots;
+      if (openSnapshots === undefined) await printVolumes(before, after, out, signal);
+      await printImageFiles(before, after, { ...context, openSnapshots });
       return;
     }
     const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
@@ -63,16 +66,54 @@ async function printVolumes(
   if (!out.json) await out.line(totalsOf(counts));
 }
 
+/** What EBS says of the volumes: of blocks that were written again it does not know whether they are others. */
+async function printSnapshots(
+  volumes: readonly ChangedVolume[],
+  [before, after]: readonly [PointReader, PointReader],
+  out: Output,
+): Promise<void> {
+  const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
+  const recordIn = ({ root }: PointReader, volume: string) =>
+    root.image?.snapshots.find((one) => one.volume === volume);
+  for (const { volume, blocks, bytes } of volumes) {
+    const [had, has] = [recordIn(before, volume), recordIn(after, volume)];
+    const change = had === undefined ? 'added' : has === undefined ? 'removed' : 'changed';
+    counts[change] += 1;
+    if (out.json) {
+      await out.record({ volume, change, blocks, bytes, before: had, after: has });
+      continue;
+    }
+    const sizes = [had, has].flatMap((record) => (record ? [`${record.sizeGiB} GiB`] : []));
+    const differing =
+      blocks === undefined
+        ? 'EBS does not say which blocks differ'
+        : `${bytesText(bytes)} in ${countText(blocks, 'block')} that were written`;
+    await out.line(
+      `${signs[change]} ${safeText(volume)}  (${[...new Set(sizes)].join(' -> ')}; ${differing})`,
+    );
+  }
+  if (!out.json) await out.line(totalsOf(counts));
+}
+
 /** Files on the volumes, by file systems. */
 async function printImageFiles(
   before: PointReader,
   after: PointReader,
-  { out, progress, warn: onNotice, signal }: CommandContext,
+  {
+    out,
+    progress,
+    warn: onNotice,
+    openSnapshots,
+    signal,
+  }: CommandContext & Pick<Connection, 'openSnapshots'>,
 ): Promise<void> {
   const counts = { added: 0, removed: 0, changed: 0, metadata: 0 };
   const onDirectory = (files: number): void =>
     progress.report({ step: 'compare', files, bytes: 0, unit: 'path' });
-  for await (const difference of diffImages(before, after, { onNotice, onDirectory, signal })) {
+  const onVolumes = async (volumes: readonly ChangedVolume[]): Promise<void> =>
+    openSnapshots && printSnapshots(volumes, [before, after], out);
+  const options = { onNotice, onDirectory, onVolumes, openSnapshots, signal };
+  for await (const difference of diffImages(before, after, options)) {
     counts[difference.change] += 1;
     if (out.json) await out.record(imageRecordOf(difference));
     else await out.line(imageLineOf(difference));

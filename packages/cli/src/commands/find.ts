@@ -2,6 +2,7 @@ import { findVersions, type Glob, parseGlob, UnknownNameError } from '@holdfast/
 import { findInImages } from '@holdfast/image-files';
 import { type FoundFile, printFound } from '../find/found-lines.ts';
 import { openSearchedPoints, type SearchedPoints } from '../find/searched-points.ts';
+import type { Connection } from '../deployment/connection.ts';
 import { shortNameOf } from '../names/resolve.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
@@ -22,9 +23,12 @@ export const findCommand = defineCommand({
   async run(context, { versions: all = false, ...values }, name, patterns) {
     const globs = patterns.map(parseGlob);
     const range = timeRangeOf(values);
-    const searched = await openSearchedPoints(name, range, await context.connect(), context);
+    const connection = await context.connect();
+    const searched = await openSearchedPoints(name, range, connection, context);
     let [paths, last]: [number, FoundFile | undefined] = [0, undefined];
-    const found = searched.isImage ? inImages(searched, globs, context) : inFiles(searched, globs, context);
+    const found = searched.isImage
+      ? inImages(searched, globs, { ...context, openSnapshots: connection.openSnapshots })
+      : inFiles(searched, globs, context);
     for await (const file of found) {
       [paths, last] = [paths + 1, file];
       const versions = all ? file.versions : file.versions.slice(0, 1);
@@ -63,13 +67,14 @@ async function* inFiles(
 async function* inImages(
   { readers }: SearchedPoints,
   globs: readonly Glob[],
-  { progress, warn: onNotice, signal }: CommandContext,
+  { progress, warn: onNotice, openSnapshots, signal }: CommandContext & Pick<Connection, 'openSnapshots'>,
 ): AsyncGenerator<FoundFile> {
   const onPoint = (points: number, blocks: number): void =>
     progress.note(
       `find: ${points} of ${countText(readers.length, 'point')}, ${countText(blocks, 'block')} read`,
     );
-  for (const { path, newest, versions } of await findInImages(readers, globs, { onNotice, onPoint, signal }))
+  const options = { onNotice, onPoint, openSnapshots, signal };
+  for (const { path, newest, versions } of await findInImages(readers, globs, options))
     yield {
       path,
       newest,

@@ -13,6 +13,7 @@ import {
   verifyImages,
   verifyPoints,
   verifyVaultFiles,
+  type VolumeStretch,
 } from '@holdfast/engine';
 import { checkPointImage } from '@holdfast/image-files';
 import { readingCharge } from '../names/archived-point.ts';
@@ -44,7 +45,7 @@ export const verifyCommand = defineCommand({
   ) {
     if (!all && names.length === 0)
       throw new UsageError('name a point or a resource, or write "holdfast verify --all"');
-    const { services, snapshots } = await connect();
+    const { services, snapshots, openSnapshots } = await connect();
     const { store, keyring, catalog } = services;
     const now = clock.now();
     const listed = all ? await listAll(catalog, names) : await resolveAll(catalog, names, now);
@@ -78,19 +79,27 @@ export const verifyCommand = defineCommand({
         const options = { onProgress, signal, catalog: marking };
         for await (const verification of verifyPoints({ store, keys }, kept(some), options)) {
           await report.point(verification);
-          if (!filesystem || !('outcome' in verification) || !isImage(verification.point)) continue;
-          const { resourceArn, pointId, rootVersionId } = verification.point;
-          const reader = await PointReader.open(store, keys, resourceArn, pointId, rootVersionId);
-          const lost = verification.outcome.lostStretches;
-          const check = await checkPointImage(reader, lost, { onProgress: progress.report, signal });
-          await report.fileSystems(verification.point, check);
+          if (filesystem && 'outcome' in verification && isImage(verification.point))
+            await checkFileSystems(verification.point, verification.outcome.lostStretches);
         }
+      };
+      const checkFileSystems = async (point: PointRow, lost: readonly VolumeStretch[]): Promise<void> => {
+        const { resourceArn, pointId, rootVersionId } = point;
+        const reader = await PointReader.open(store, keys, resourceArn, pointId, rootVersionId);
+        const options = { openSnapshots, onProgress: progress.report, signal };
+        await report.fileSystems(point, await checkPointImage(reader, lost, options));
       };
       await read(withFiles);
       const inVault: PointRow[] = [];
       for await (const verification of verifyImages({ store, keys, snapshots }, kept(images), signal)) {
-        if ('isInVault' in verification) inVault.push(verification.point);
-        else await report.image(verification);
+        if ('isInVault' in verification) {
+          inVault.push(verification.point);
+          continue;
+        }
+        const isThere = 'losses' in verification && verification.losses.length === 0;
+        const areWalked = filesystem && isThere && openSnapshots !== undefined;
+        await report.image(verification, areWalked);
+        if (areWalked) await checkFileSystems(verification.point, []);
       }
       await read(inVault);
       for (const [point, reason] of passedOver) await report.passedOver(point, reason);

@@ -79,24 +79,17 @@ export async function openSearchedPoints(
     else if (outcome !== 'frozen') opened.push(outcome);
   }
   for (const { message } of damaged) warn(`passed over: ${message}`);
-  const inVault = opened.filter(
-    ({ reader: { root } }) => root.image === undefined || root.manifest !== undefined,
-  );
-  if (inVault.length < opened.length)
-    warn(
-      `passed over: ${countText(opened.length - inVault.length, 'point')} whose blocks are in snapshots alone; "holdfast ls" looks into those`,
-    );
   const frozen = kept.length - opened.length - damaged.length;
   if (frozen > 0)
     warn(
       `passed over: ${countText(frozen, 'point')} in an archive; "holdfast points ${name}" names them, and a restore thaws them`,
     );
-  if (inVault.length === 0)
+  if (opened.length === 0)
     throw new UnknownNameError(`no point of ${found.resourceArn} can be searched as it is`);
   return {
     resourceArn: found.resourceArn,
-    rows: inVault.map(({ row }) => row),
-    readers: inVault.map(({ reader }) => reader),
+    rows: opened.map(({ row }) => row),
+    readers: opened.map(({ reader }) => reader),
     isImage: kept.some(isImage),
     damaged,
   };

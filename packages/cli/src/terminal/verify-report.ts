@@ -94,7 +94,11 @@ export class VerifyReport {
     await this.#line(`point ${pointId} of ${resourceArn}: not looked at: ${reason}`);
   }
 
-  async image(verification: Exclude<ImageVerification, { readonly isInVault: true }>): Promise<void> {
+  /** @param areWalked - true if the file systems in its snapshots are checked next. */
+  async image(
+    verification: Exclude<ImageVerification, { readonly isInVault: true }>,
+    areWalked: boolean,
+  ): Promise<void> {
     const { pointId, resourceArn } = verification.point;
     this.#unseen.delete(pointId);
     if (this.#points.length > 1) await this.#line(`point ${pointId} of ${resourceArn}`);
@@ -105,7 +109,9 @@ export class VerifyReport {
     for (const { message } of losses) await this.#damage(`damaged: ${message}`);
     const verdict = damaged
       ? `DAMAGED: ${countText(losses.length, 'volume')} cannot be restored`
-      : 'all are there, their blocks were not read';
+      : areWalked
+        ? 'all are there; of their blocks, those are read that their file systems stand on'
+        : 'all are there, their blocks were not read';
     await this.#line(`point ${pointId}: looked for ${countText(snapshots, 'EBS snapshot')}: ${verdict}`);
   }
 
@@ -146,9 +152,12 @@ export class VerifyReport {
 
   /** Reports what was found in the file systems of an image, after what was of its blocks. */
   async fileSystems({ pointId }: PointRow, check: ImageCheck): Promise<void> {
-    const { parts, notices, unused } = check;
+    const { parts, unread, notices, unused } = check;
     const entry = this.#document.points.findLast((point) => point['pointId'] === pointId);
-    if (entry !== undefined) entry['fileSystems'] = { parts: parts.map(partDocument), notices, unused };
+    if (entry !== undefined)
+      entry['fileSystems'] = { parts: parts.map(partDocument), unread, notices, unused };
+    for (const text of unread) await this.#line(`not readable: ${text}`);
+    if (unread.length > 0) this.#refused += 1;
     for (const notice of notices) await this.#line(`notice: ${notice}`);
     for (const part of parts) await this.#part(part);
     for (const { volume, from, to } of unused)

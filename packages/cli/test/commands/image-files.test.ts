@@ -9,9 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import path, { join } from 'node:path';
 import type { PointId } from '@holdfast/engine';
-import { MemoryBlockSource } from '@holdfast/engine/testing';
+import { debugfs } from '@holdfast/disk/testing';
+import { MemoryBlockSource, writeBlocks } from '@holdfast/engine/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CliUnderTest } from '../cli-under-test.ts';
 
@@ -172,20 +173,68 @@ test('a link that cannot be read is told of, and all else is listed', async () =
   }
 });
 
-test('files of a point whose blocks are in EBS alone are read out of its snapshots', async () => {
+/** A point of the disk whose blocks are in EBS alone, and a later one in which a file was written. */
+async function backUpSnapshots() {
   const blocks = new MemoryBlockSource(cli.clock);
-  const volume = blocks.makeVolume(disk.length);
-  for (let index = 0; index * 524_288 < disk.length; index += 1) {
-    const block = disk.subarray(index * 524_288, (index + 1) * 524_288);
-    if (block.some((byte) => byte !== 0)) blocks.write(volume, index, block);
-  }
-  const inEbs = await cli.backUpImage(blocks.takeSnapshot(volume));
+  const [volume, blockBytes] = [blocks.makeVolume(disk.length), 524_288];
+  writeBlocks(blocks, { volume, content: disk, blockBytes });
+  const before = await cli.backUpImage(blocks.takeSnapshot(volume));
+  const changed = path.join(folder, 'changed');
+  writeFileSync(changed, disk.subarray(mebibyte, 3 * mebibyte));
+  debugfs(changed, ['set_inode_field /etc/passwd mode 0100600']);
+  const content = Buffer.from(disk);
+  readFileSync(changed).copy(content, mebibyte);
+  writeBlocks(blocks, { volume, content, blockBytes }, disk);
+  cli.clock.advance(3_600_000);
+  const after = await cli.backUpImage(blocks.takeSnapshot(volume));
   cli.blocks = blocks;
+  return { blocks, before, after };
+}
 
-  const { code, out } = await cli.run('cat', `${inEbs}:vol-0a1p1/etc/passwd`);
+test('files of a point whose blocks are in EBS alone are read out of its snapshots', async () => {
+  const { blocks, before } = await backUpSnapshots();
+
+  const { code, out } = await cli.run('cat', `${before}:vol-0a1p1/etc/passwd`);
 
   expect([code, out]).toEqual([0, passwd]);
   expect(blocks.counts).toEqual({ pages: 4, read: 3 });
+});
+
+test('points whose blocks are in EBS alone are searched, compared, checked and restored from', async () => {
+  const { before, after } = await backUpSnapshots();
+  const restored = path.join(folder, 'restored');
+  cli.executions.succeed();
+
+  const found = await cli.run('find', before, 'passwd');
+  const compared = await cli.run('diff', before, after);
+  const checked = await cli.run('verify', '--filesystem', after);
+  const quoted = (await cli.json('restore', before, '--path', 'vol-0a1p1/etc', '--quote')) as object;
+  const wrote = await cli.run('restore', before, '--path', 'vol-0a1p1/etc', '--to-directory', restored);
+
+  expect([found.code, found.out]).toEqual([0, expect.stringContaining('vol-0a1p1/etc/passwd')]);
+  expect(compared.out).toMatch(
+    /^~ vol-0a1 {2}\(8 GiB; 512 KiB in 1 block that were written\)$\n.*\n~ vol-0a1p1\/etc\/passwd {2}\(metadata\)/m,
+  );
+  expect([checked.code, checked.out]).toEqual([
+    0,
+    expect.stringMatching(/walked through 2 files in .*no damage/),
+  ]);
+  expect(quoted).toMatchObject({ files: 4, requests: 2 });
+  expect(wrote.code).toBe(0);
+  expect(readFileSync(path.join(restored, 'vol-0a1p1/etc/passwd'), 'utf8')).toBe(passwd);
+});
+
+test('a check of snapshots that may not be read has not succeeded, and calls nothing damaged', async () => {
+  const { blocks, after } = await backUpSnapshots();
+  blocks.break('the key is not allowed');
+
+  const { code, out } = await cli.run('verify', '--filesystem', after);
+
+  expect(code).toBe(1);
+  expect(out).toContain(
+    'not readable: vol-0a1 cannot be read: the snapshots cannot be read: the key is not allowed',
+  );
+  expect(out).not.toMatch(/damaged/i);
 });
 
 test('files out of snapshots whose blocks are in EBS alone are refused, with what to do', async () => {
