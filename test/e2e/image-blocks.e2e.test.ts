@@ -27,7 +27,7 @@ import { makeMachine, tagMachine, type SourceMachine } from '../../localstack/de
 import { VolumeBytes } from '../../localstack/volume-bytes.ts';
 import { describeUnless, findGap } from '../support/gaps.ts';
 import { patienceMs } from '../support/patience.ts';
-import { listPoints, runCycle } from './support/cycles.ts';
+import { listPoints, newestPoint, runCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import type { Ended } from './support/executions.ts';
 import { holdfast } from './support/command-line.ts';
@@ -290,5 +290,30 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     expect(compareTrees(join(tree, 'etc'), found)).toEqual([]);
     expect(lstatSync(join(found, 'sparse')).blocks).toBeLessThan(2 ** 20 / 512);
     if (!here.out.includes('extended attributes')) expect(commentIsOn(join(found, 'passwd'))).toBe(true);
+  });
+
+  test('gives the same out of snapshots alone, whose file systems are checked', async () => {
+    await tagMachine(ec2, machine, 'holdfast:plan', testPlans.snapshots);
+    const cycled = await runCycle(app, testPlans.snapshots, 'full');
+    const { pointId } = await newestPoint(app, points[0]?.resourceArn as ResourceArn);
+    const target = { bucket: testBuckets.restored, prefix: 'snapshot-files/' };
+
+    const { status, output } = await restore(app, { point: pointId, paths: ['/dev/sdf1/etc'], target });
+    const checked = await holdfast('verify', '--filesystem', pointId);
+
+    expect([cycled.status, status]).toEqual(['SUCCEEDED', 'SUCCEEDED']);
+    const { report } = output as { report: unknown };
+    expect(RestoreReport.parse(report)).toMatchObject({
+      state: 'completed',
+      files: 6,
+      written: 6,
+      failed: 0,
+    });
+    const objects = { Bucket: target.bucket, prefix: `${target.prefix}dev/sdf1/etc/` };
+    expect(await compareWithObjects(app.s3, join(tree, 'etc'), objects)).toEqual([]);
+    expect(checked).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/\/dev\/sdf1 \(ext4\): .*: no damage/),
+    });
   });
 });

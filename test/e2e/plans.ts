@@ -43,6 +43,7 @@ export const deployment = {
       ...plan(testPlans.blocks, { incremental: never, differential: never }),
       images: { blocks: 'vault' as const, baseSnapshot: 'keep' as const },
     },
+    plan(testPlans.snapshots, { full: never }),
     // A machine is launched from the snapshots of its point, and when they are gone, out of the vault.
     {
       ...plan(testPlans.machines, { full: never }),

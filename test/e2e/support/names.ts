@@ -14,6 +14,7 @@ export const testPlans = {
   fleet: 'fleet',
   documents: 'documents',
   blocks: 'blocks',
+  snapshots: 'snapshots',
   machines: 'machines',
 } as const;
 

@@ -217,9 +217,9 @@ test('points whose blocks are in EBS alone are searched, compared, checked and r
   );
   expect([checked.code, checked.out]).toEqual([
     0,
-    expect.stringMatching(/walked through 2 files in .*no damage/),
+    expect.stringMatching(/walked through 3 files in .*no damage/),
   ]);
-  expect(quoted).toMatchObject({ files: 4, requests: 2 });
+  expect(quoted).toMatchObject({ files: 4, requests: 6 });
   expect(wrote.code).toBe(0);
   expect(readFileSync(path.join(restored, 'vol-0a1p1/etc/passwd'), 'utf8')).toBe(passwd);
 });
