@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import path, { join } from 'node:path';
+import { join } from 'node:path';
 import type { PointId } from '@holdfast/engine';
 import { debugfs } from '@holdfast/disk/testing';
 import { MemoryBlockSource, writeBlocks } from '@holdfast/engine/testing';
@@ -179,7 +179,7 @@ async function backUpSnapshots() {
   const [volume, blockBytes] = [blocks.makeVolume(disk.length), 524_288];
   writeBlocks(blocks, { volume, content: disk, blockBytes });
   const before = await cli.backUpImage(blocks.takeSnapshot(volume));
-  const changed = path.join(folder, 'changed');
+  const changed = join(folder, 'changed');
   writeFileSync(changed, disk.subarray(mebibyte, 3 * mebibyte));
   debugfs(changed, ['set_inode_field /etc/passwd mode 0100600']);
   const content = Buffer.from(disk);
@@ -202,7 +202,7 @@ test('files of a point whose blocks are in EBS alone are read out of its snapsho
 
 test('points whose blocks are in EBS alone are searched, compared, checked and restored from', async () => {
   const { before, after } = await backUpSnapshots();
-  const restored = path.join(folder, 'restored');
+  const restored = join(folder, 'restored');
   cli.executions.succeed();
 
   const found = await cli.run('find', before, 'passwd');
@@ -221,7 +221,7 @@ test('points whose blocks are in EBS alone are searched, compared, checked and r
   ]);
   expect(quoted).toMatchObject({ files: 4, requests: 6 });
   expect(wrote.code).toBe(0);
-  expect(readFileSync(path.join(restored, 'vol-0a1p1/etc/passwd'), 'utf8')).toBe(passwd);
+  expect(readFileSync(join(restored, 'vol-0a1p1/etc/passwd'), 'utf8')).toBe(passwd);
 });
 
 test('a check of snapshots that may not be read has not succeeded, and calls nothing damaged', async () => {
