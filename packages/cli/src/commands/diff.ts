@@ -73,8 +73,6 @@ async function printSnapshots(
   out: Output,
 ): Promise<void> {
   const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
-  const recordIn = ({ root }: PointReader, volume: string) =>
-    root.image?.snapshots.find((one) => one.volume === volume);
   for (const { volume, blocks, bytes } of volumes) {
     const [had, has] = [recordIn(before, volume), recordIn(after, volume)];
     const change = had === undefined ? 'added' : has === undefined ? 'removed' : 'changed';
@@ -93,6 +91,10 @@ async function printSnapshots(
     );
   }
   if (!out.json) await out.line(totalsOf(counts));
+}
+
+function recordIn({ root }: PointReader, volume: string) {
+  return root.image?.snapshots.find((one) => one.volume === volume);
 }
 
 /** Files on the volumes, by file systems. */
