@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  linkSync,
   lstatSync,
   mkdirSync,
   readFileSync,
@@ -32,6 +33,10 @@ beforeAll(() => {
   writeFileSync(path.join(tree, 'etc/fstab'), 'LABEL=root / ext4 defaults\n');
   writeFileSync(path.join(tree, 'etc/ssh/key'), 'secret', { mode: 0o600 });
   symlinkSync('ssh/key', path.join(tree, 'etc/link'));
+  mkdirSync(path.join(tree, 'var/more'), { recursive: true });
+  writeFileSync(path.join(tree, 'var/first'), 'one file');
+  for (const name of ['var/second', 'var/more/third'])
+    linkSync(path.join(tree, 'var/first'), path.join(tree, name));
   writeFileSync(path.join(tree, 'etc/sparse'), 'begins');
   truncateSync(path.join(tree, 'etc/sparse'), 3 * 2 ** 20);
   utimesSync(path.join(tree, 'etc/ssh/key'), 1_700_000_000, 1_700_000_000);
@@ -106,4 +111,31 @@ test('extract takes a directory out of an image, with the bucket and the key alo
   expect(cli.executions.started).toEqual([]);
   expect(both.code).toBe(2);
   expect(both.err).toContain('a --path begins with its volume');
+});
+
+test('names of one file are one file again in a directory, also when a restore is repeated', async () => {
+  const command = ['restore', point, '--path', '/var/', '--to-directory', restored] as const;
+  const first = await cli.run(...command);
+  const names = ['first', 'more/third', 'second'].map((name) => path.join(restored, 'var', name));
+  const inodes = names.map((name) => lstatSync(name).ino);
+  const again = await cli.run(...command);
+
+  expect(first.code).toBe(0);
+  expect(first.out).not.toContain('not kept');
+  expect(new Set(inodes).size).toBe(1);
+  expect(names.map((name) => readFileSync(name, 'utf8'))).toEqual(names.map(() => 'one file'));
+  expect(again.code).toBe(0);
+  expect(again.out).toContain('0 written (0 B), 5 the same already');
+});
+
+test('a name that lies where somebody else has a file is left alone, and the others are one file', async () => {
+  mkdirSync(path.join(restored, 'var/more'), { recursive: true });
+  writeFileSync(path.join(restored, 'var/more/third'), 'somebody else');
+
+  const { out } = await cli.run('restore', point, '--path', '/var/', '--to-directory', restored);
+  const [one, other] = ['first', 'second'].map((name) => lstatSync(path.join(restored, 'var', name)).ino);
+
+  expect(readFileSync(path.join(restored, 'var/more/third'), 'utf8')).toBe('somebody else');
+  expect(other).toBe(one);
+  expect(out).toMatch(/^not kept: the other names of 1 file, var\/more\/third for one/m);
 });

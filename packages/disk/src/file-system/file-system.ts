@@ -87,6 +87,8 @@ export interface FileNode {
   runs(range?: ContentRange, signal?: AbortSignal): AsyncIterable<ContentRun>;
   /** The content, in pieces of a mebibyte at most; holes come as zeros. Pieces must not be changed. */
   read(range?: ContentRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The same of runs that `runs` gave, or of parts of them: several stretches can be read at once by one map. */
+  readRuns(runs: Iterable<ContentRun>, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   linkTarget(signal?: AbortSignal): Promise<Uint8Array>;
   /** Extended attributes as `getxattr` gives them. */
   attributes(signal?: AbortSignal): Promise<readonly NodeAttribute[]>;

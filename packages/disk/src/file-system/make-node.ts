@@ -4,7 +4,7 @@ import type { ContentRun, DirectoryEntry, FileNode } from './file-system.ts';
 import { readRuns } from './read-runs.ts';
 
 /** Facts of a node, and what a file system does when more is asked of it. */
-export interface NodeParts extends Omit<FileNode, 'read'> {
+export interface NodeParts extends Omit<FileNode, 'read' | 'readRuns'> {
   /** Called before anything is asked of its content. */
   readonly check?: () => void;
 }
@@ -35,6 +35,10 @@ export function makeNode(source: ByteSource, parts: NodeParts): FileNode {
     read: async function* read(range, signal): AsyncGenerator<Uint8Array> {
       mustBe('file');
       yield* readRuns(source, runs(range, signal), signal);
+    },
+    readRuns: async function* readGiven(given, signal): AsyncGenerator<Uint8Array> {
+      mustBe('file');
+      yield* readRuns(source, given, signal);
     },
     linkTarget: async (signal) => {
       mustBe('link');

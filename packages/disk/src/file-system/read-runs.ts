@@ -6,7 +6,7 @@ const pieceBytes = 2 ** 20;
 /** The content that runs stand for, in pieces. */
 export async function* readRuns(
   source: ByteSource,
-  runs: AsyncIterable<ContentRun>,
+  runs: AsyncIterable<ContentRun> | Iterable<ContentRun>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   let zeros: Uint8Array = new Uint8Array(0);

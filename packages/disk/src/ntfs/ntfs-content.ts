@@ -111,17 +111,13 @@ export async function* setBits(
   for await (const run of readAttributeRuns(volume, file, bitmap, range, signal)) {
     if (run.kind === 'hole') continue;
     let first = run.offset * 8;
-    for await (const piece of readRuns(volume.source, alone(run), signal))
+    for await (const piece of readRuns(volume.source, [run], signal))
       for (const byte of piece) {
         for (let rest = byte, bit = first; rest !== 0 && bit < limit; rest >>= 1, bit += 1)
           if ((rest & 1) === 1) yield bit;
         first += 8;
       }
   }
-}
-
-async function* alone(run: ContentRun): AsyncGenerator<ContentRun> {
-  yield run;
 }
 
 /** Runs of an attribute's clusters, cut to a span. Each part has to begin where the one before it ends. */

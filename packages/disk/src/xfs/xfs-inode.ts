@@ -37,7 +37,7 @@ export interface XfsInode extends Pick<
   readonly number: number;
   /** Its content is on the realtime device. */
   readonly isRealtime: boolean;
-  /** Its blocks can be those of other files, and the same ones more than once. */
+  /** Its blocks can be those of other files, and the same ones more than once; never true of a directory or link. */
   readonly isShared: boolean;
   readonly content: XfsFork;
   readonly attributes: XfsFork | undefined;
@@ -87,7 +87,7 @@ function parseInode(volume: XfsVolume, number: number, fields: Fields): XfsInode
     changedAt: time(fields, 48),
     createdAt: version === 3 ? time(fields, 144) : undefined,
     isRealtime: kind === 'file' && (fields.u16(90) & flagRealtime) !== 0,
-    isShared: has('shared'),
+    isShared: kind === 'file' && has('shared'),
     ...forksOf(fields, number, has('bigCounts')),
   };
 }

@@ -42,6 +42,8 @@ export interface WriteOptions {
    * repetition goes on from what was told last. Without it, a write that fails leaves nothing behind.
    */
   readonly remember?: ((begun: BegunWrite) => Promise<void>) | undefined;
+  /** The path of an entry that was written, of which this one is another name; of targets that link names. */
+  readonly sameAs?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,6 +62,8 @@ export interface RestoreTarget {
    * its own.
    */
   readonly naming: 'flat' | 'tree';
+  /** Files can have several names (hard links). @default false: each name becomes a file of its own */
+  readonly linksNames?: boolean;
   /**
    * Writes one entry with all its facts.
    * Appears whole or not at all, and can be run again after a failure. What is wrong with one entry only is an error that

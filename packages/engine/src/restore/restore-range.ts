@@ -24,6 +24,8 @@ import { UnkeptFacts } from './unkept-facts.ts';
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
 const filesAtOnce = 16;
+/** Files with several names that are followed at a time; names of others become files of their own. Some 200 MB. */
+const filesFollowed = 2 ** 20;
 /**
  * Entries of a range that the target may refuse in a row, before it took anything, until it is asked about others of
  * the restore. Fewer: one denied folder costs questions. More: a target that is denied as a whole costs requests.
@@ -115,7 +117,7 @@ async function restoreFrom(source: RestoreSource, options: RestoreEntriesOptions
       const taker = places?.findTaker(entry);
       begun =
         taker === undefined
-          ? await writer.write(entry, files.content(), begun)
+          ? await writer.write(file, files.content(), begun)
           : await writer.leaveOut({ path: entry.path, why: placeTaken(entry, taker) });
       if (begun !== undefined) {
         next = entryKey(entry.path);
@@ -149,6 +151,8 @@ class RangeWriter {
   readonly #carried: { path: string; from: string }[] = [];
   readonly #keptFiles: string[] = [];
   readonly #unkept = new UnkeptFacts();
+  /** Files with names that are still to come: where one is, and how many are left. */
+  readonly #linkable = new Map<number, { path?: Uint8Array; left: number }>();
   #counts = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   #failure: { readonly error: unknown } | undefined;
   /** Refusals in a row since the beginning; undefined once the target is known to take something. */
@@ -160,7 +164,10 @@ class RangeWriter {
   }
 
   /** Notes what of a file is not as the point's own moment had it, whatever becomes of it. */
-  noteFile({ entry, carriedFrom, unkept = [] }: RestoredFile): void {
+  noteFile({ entry, carriedFrom, unkept = [], lacks, names }: RestoredFile): void {
+    if (lacks !== undefined) this.#countFailure(entry.path, lacks);
+    if (names !== undefined && this.#options.target.linksNames !== true)
+      this.#unkept.add(entry.path, ['hard-links']);
     if (carriedFrom !== undefined) this.#carried.push({ path: fromUtf8(entry.path), from: carriedFrom });
     this.#unkept.add(entry.path, unkept);
   }
@@ -170,11 +177,14 @@ class RangeWriter {
    * @returns the progress of a large one, when it was stopped.
    */
   async write(
-    entry: SourceEntry,
+    file: RestoredFile,
     content: AsyncIterable<Uint8Array>,
     from: BegunWrite | undefined,
   ): Promise<BegunWrite | undefined> {
-    if (entry.size > sideBySideBytes || from !== undefined) return this.#write(entry, content, from);
+    const { entry } = file;
+    // Its other name has to be in its place.
+    if (file.names !== undefined && this.#linkable.has(file.names.id)) await this.settle();
+    if (entry.size > sideBySideBytes || from !== undefined) return this.#write(file, content, from);
     const pieces: Uint8Array[] = [];
     try {
       for await (const piece of content) pieces.push(piece);
@@ -182,7 +192,7 @@ class RangeWriter {
       await this.#note(entry.path, error);
       return undefined;
     }
-    const running = this.#write(entry, pieces).then(
+    const running = this.#write(file, pieces).then(
       () => undefined,
       (error: unknown) => {
         this.#failure ??= { error };
@@ -218,17 +228,20 @@ class RangeWriter {
   }
 
   async #write(
-    entry: SourceEntry,
+    file: RestoredFile,
     content: RestoredContent,
     from?: BegunWrite,
   ): Promise<BegunWrite | undefined> {
+    const { entry } = file;
     const { target, overwrite, signal, onProgress, shouldStop } = this.#options;
     const isLarge = entry.size > sideBySideBytes || from !== undefined;
     const remember = async (begun: BegunWrite): Promise<void> => this.#remember(entry, begun);
     const handingOn = isLarge ? { from, shouldStop, ...(this.#options.remember && { remember }) } : {};
     try {
-      const outcome = await target.write(entry, content, overwrite, { ...handingOn, signal });
+      const sameAs = this.#findOtherName(file);
+      const outcome = await target.write(entry, content, overwrite, { ...handingOn, sameAs, signal });
       if (typeof outcome !== 'string') return outcome;
+      if (outcome !== 'kept') this.#notePlace(file);
       this.#counts.files += 1;
       this.#counts[outcome] += 1;
       if (outcome === 'kept' && this.#keptFiles.length < keptNamed)
@@ -242,6 +255,26 @@ class RangeWriter {
     return undefined;
   }
 
+  /** The path at which another name of the file is; where it is not known, this one becomes a file of its own. */
+  #findOtherName({ entry, names }: RestoredFile): Uint8Array | undefined {
+    if (names === undefined || this.#options.target.linksNames !== true) return undefined;
+    const known = this.#linkable.get(names.id);
+    if (known === undefined) {
+      if (this.#linkable.size < filesFollowed) this.#linkable.set(names.id, { left: names.count - 1 });
+      else this.#unkept.add(entry.path, ['hard-links']);
+      return undefined;
+    }
+    known.left -= 1;
+    if (known.left <= 0) this.#linkable.delete(names.id);
+    if (known.path === undefined) this.#unkept.add(entry.path, ['hard-links']);
+    return known.path;
+  }
+
+  #notePlace({ entry, names }: RestoredFile): void {
+    const known = names && this.#linkable.get(names.id);
+    if (known !== undefined) known.path ??= entry.path;
+  }
+
   /** Settles and counts all entries before this one first. */
   async #remember({ path }: SourceEntry, begun: BegunWrite): Promise<void> {
     const { target, remember } = this.#options;
@@ -252,11 +285,15 @@ class RangeWriter {
 
   /** Notes what concerns one entry; everything else ends the restore. */
   async #note(path: Uint8Array, error: unknown): Promise<void> {
+    this.#countFailure(path, error);
+    if (error instanceof TargetEntryError && this.#refusals !== undefined)
+      await this.#countRefusal(path, error);
+  }
+
+  #countFailure(path: Uint8Array, error: unknown): void {
     if (!concernsOne(error)) throw error;
     this.#counts.files += 1;
     this.#failed.push({ path: fromUtf8(path), ...errorRecordOf(error) });
-    if (error instanceof TargetEntryError && this.#refusals !== undefined)
-      await this.#countRefusal(path, error);
   }
 
   /** Counts refusals in a row: all may be refused, and going on costs a request for each, or only the first ones. */

@@ -14,6 +14,10 @@ export interface LeftOutFile {
 /** A file that a restore writes, with facts of it that no target gets. */
 export interface RestoredFile extends Pick<FileEntry, 'entry' | 'carriedFrom'> {
   readonly unkept?: readonly UnkeptFact[] | undefined;
+  /** The reason why not all that is in a directory is among the files. */
+  readonly lacks?: BackupError | undefined;
+  /** Of a file with several names: an id that is the same for all of them, and how many it has. */
+  readonly names?: { readonly id: number; readonly count: number } | undefined;
 }
 
 /** The files of a range of keys in the order of their paths, whose content may be taken or not. */

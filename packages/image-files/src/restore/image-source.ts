@@ -162,13 +162,14 @@ class ImageFiles implements RestoredFiles {
 
   async #load({ path, node, error }: OrderedStep): Promise<Loaded> {
     const bytes = bytesOfLatin(path);
-    if (error !== undefined) return { file: { path: bytes, why: error } };
+    if (node === undefined) return { file: { path: bytes, why: error } };
     try {
       const known = await entryOfNode(bytes, node, this.#signal);
       if (known === undefined) return { file: { path: bytes, why: 'special-files' } };
-      const { entry, unkept = [] } = known;
+      const { entry } = known;
       const hasMoreNames = entry.kind === 'file' && node.names > 1;
-      const file = { entry, unkept: hasMoreNames ? ([...unkept, 'hard-links'] as const) : unkept };
+      const names = hasMoreNames ? { id: node.id, count: node.names } : undefined;
+      const file = { ...known, lacks: error, names };
       if (entry.kind !== 'file' || entry.size > wholeBytes) return { file, node };
       return { file, node, pieces: await this.#readWhole(path, node) };
     } catch (failure) {

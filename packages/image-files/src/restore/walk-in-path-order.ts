@@ -16,11 +16,17 @@ export interface Tree {
   readonly prefix: string;
 }
 
-/** A node by its path, a character a byte; a directory's ends in `/`. Or why there is none, or not all below it. */
+/**
+ * A node by its path, a character a byte; a directory's ends in `/`. Or why there is none; of a directory, why not all
+ * below it is there. No path comes twice.
+ */
 export type OrderedStep = { readonly path: string } & (
-  | { readonly node: FileNode; readonly error?: undefined }
+  | { readonly node: FileNode; readonly error?: BackupError | undefined }
   | { readonly node?: undefined; readonly error: BackupError }
 );
+
+/** Names of the directories on the way that a walk has in memory, each some 150 bytes: 300 MB. */
+export const mostNames = 2 * 2 ** 20;
 
 interface Name {
   /** Below the directory; with a `/` at the end if it says that it is one. */
@@ -40,22 +46,28 @@ interface Frame {
  * what lies before a range costs only the directories on the way to it. Damage is told of where it is, and the walk goes
  * on beside it. A directory that is met again, so that the tree goes round or multiplies, is damage.
  * Memory: the names of the directories on the way, and a number for each directory.
+ * @param most - names of directories on the way; what is in a larger one beyond them is named as not restored.
  */
 export async function* walkInPathOrder(
   { fileSystem, root, prefix }: Tree,
   { from = '', to }: LatinRange,
   signal?: AbortSignal,
+  most = mostNames,
 ): AsyncGenerator<OrderedStep> {
   const entered = new Set([root.id]);
   const frames: Frame[] = [];
-  if (prefix !== '' && prefix >= from && isBefore(prefix, to)) yield { path: prefix, node: root };
-  const enter = async (path: string, node: FileNode): Promise<OrderedStep | undefined> => {
-    const { names, error } = await listNames(fileSystem, node, path, signal);
+  const enter = async (path: string, node: FileNode): Promise<BackupError | undefined> => {
+    const room = frames.reduce((left, { names }) => left - names.length, most);
+    const { names, error } = await listNames(fileSystem, node, path, { room, most }, signal);
     frames.push({ prefix: path, names, next: 0 });
-    return error && path >= from ? { path, error } : undefined;
+    return error;
   };
-  const ofRoot = await enter(prefix, root);
-  if (ofRoot !== undefined) yield ofRoot;
+  if (!isBefore(prefix, to)) return;
+  const errorOfRoot = await enter(prefix, root);
+  if (prefix >= from) {
+    if (prefix !== '') yield { path: prefix, node: root, error: errorOfRoot };
+    else if (errorOfRoot !== undefined) yield { path: prefix, error: errorOfRoot };
+  }
   for (let top = frames.at(-1); top !== undefined; top = frames.at(-1)) {
     const name = top.names[top.next];
     top.next += 1;
@@ -71,11 +83,16 @@ export async function* walkInPathOrder(
     signal?.throwIfAborted();
     const found = name.error ?? (await tried(path, fileSystem.node(name.id, signal)));
     const node = found instanceof BackupError ? found : (complaintOf(path, found, entered) ?? found);
-    if (path >= from) yield node instanceof BackupError ? { path, error: node } : { path, node };
-    if (!isDirectory || node instanceof BackupError) continue;
-    entered.add(node.id);
-    const failure = await enter(path, node);
-    if (failure !== undefined) yield failure;
+    if (node instanceof BackupError) {
+      if (path >= from) yield { path, error: node };
+      continue;
+    }
+    let error: BackupError | undefined;
+    if (isDirectory) {
+      entered.add(node.id);
+      error = await enter(path, node);
+    }
+    if (path >= from) yield { path, node, error };
   }
 }
 
@@ -83,11 +100,12 @@ function isBefore(path: string, to: string | undefined): boolean {
   return to === undefined || path < to;
 }
 
-/** Names of a directory, in order; those before damage, where there is some. */
+/** Names of a directory, in order; those before damage, where there is some, or for which there is room. */
 async function listNames(
   fileSystem: FileSystem,
   directory: FileNode,
   path: string,
+  { room, most }: { readonly room: number; readonly most: number },
   signal: AbortSignal | undefined,
 ): Promise<{ readonly names: readonly Name[]; readonly error: BackupError | undefined }> {
   const names: Name[] = [];
@@ -99,6 +117,10 @@ async function listNames(
       const text = latinOf(name);
       const before = known.get(text);
       if (before === 'told') continue;
+      if (names.length >= room) {
+        error = tooMany(path, most);
+        break;
+      }
       const twice = before === 'once';
       known.set(text, twice ? 'told' : 'once');
       const isDirectory = (kind ?? (await kindOf(fileSystem, id, signal))) === 'directory';
@@ -148,7 +170,24 @@ export function asEntryError(path: string, error: unknown): BackupError {
   throw error;
 }
 
+function tooMany(path: string, most: number): SourceEntryError {
+  return new SourceEntryError(
+    'unreadable',
+    textOf(path),
+    `and the directories above it have more than ${most} names, and not all of them are restored; restore the volume ` +
+      'with --to-volumes or --to-file, and copy them out of a mount',
+  );
+}
+
 function damaged(path: string, what: string, options?: ErrorOptions): SourceEntryError {
-  const text = new TextDecoder().decode(bytesOfLatin(path));
-  return new SourceEntryError('unreadable', text, `cannot be read out of its file system: ${what}`, options);
+  return new SourceEntryError(
+    'unreadable',
+    textOf(path),
+    `cannot be read out of its file system: ${what}`,
+    options,
+  );
+}
+
+function textOf(path: string): string {
+  return new TextDecoder().decode(bytesOfLatin(path));
 }

@@ -224,6 +224,27 @@ describe('damage', () => {
     expect(paths).toContain('dev/xvda/var/large');
   });
 
+  test('of a directory is told of once, wherever a restore goes on anew', async () => {
+    const broken = Buffer.from(disk);
+    broken[disk.indexOf('second-name')] = 0x2f;
+    const source = bytesSource(broken);
+    const asked = ['/dev/xvda/etc/'];
+    const { outcome: whole } = await restore(asked, { source });
+    const [failed, counts]: [unknown[], number[]] = [[], []];
+
+    for (let from: Uint8Array | undefined; ;) {
+      const { outcome } = await restore(asked, { source, range: { from }, shouldStop: () => true });
+      failed.push(...outcome.failed);
+      counts.push(outcome.files);
+      from = outcome.next;
+      if (from === undefined) break;
+    }
+
+    expect(whole.failed).toMatchObject([{ path: 'dev/xvda/etc/' }]);
+    expect(failed).toEqual(whole.failed);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(whole.files);
+  });
+
   test('a tree that goes round ends', async () => {
     const { outcome, paths } = await restore(['/dev/xvda/etc/'], { source: bytesSource(hostile) });
 

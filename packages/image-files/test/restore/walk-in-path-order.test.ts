@@ -22,11 +22,13 @@ function treeOf(list: (id: number) => Iterable<Listed>): FileSystem {
   } as Partial<FileSystem> as FileSystem;
 }
 
-async function walk(fileSystem: FileSystem): Promise<readonly string[]> {
+async function walk(fileSystem: FileSystem, mostNames?: number): Promise<readonly string[]> {
   const steps: string[] = [];
   for await (const { path, error } of walkInPathOrder(
     { fileSystem, root: await fileSystem.root(), prefix: '' },
     {},
+    undefined,
+    mostNames,
   ))
     steps.push(error === undefined ? path : `${path.length}: ${error.message}`);
   return steps;
@@ -52,4 +54,18 @@ test('a name that is in a directory many times is told of once', async () => {
   const steps = await walk(treeOf(() => Array.from({ length: 500 }, () => once)));
 
   expect(steps).toEqual(['a', expect.stringContaining('its directory has the name twice')]);
+});
+
+test('names beyond what a walk holds in memory are told of with their directory', async () => {
+  const names = ['a', 'b', 'c'].map((name, at) => [name, { id: 1_000_000 + at, kind: 'file' }] as const);
+  const steps = await walk(
+    treeOf((id) => (id === 1 ? [{ d: { id: 2, kind: 'directory' } }] : [Object.fromEntries(names)])),
+    3,
+  );
+
+  expect(steps).toEqual([
+    expect.stringMatching(/^2: "d\/" .* more than 3 names, and not all of them are restored/),
+    'd/a',
+    'd/b',
+  ]);
 });

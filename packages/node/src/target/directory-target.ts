@@ -92,6 +92,7 @@ interface Placed {
  *   and, as root, owner. Set-user-id and set-group-id need the owner that they were for. Runs of zeros become holes. What
  *   a restore that was killed left beside is removed by the next one. A small file in a directory that this object has
  *   made is written in its place, in one go; its mode says so until it is whole, and the next restore replaces it.
+ * - Names of one file are one file again (`sameAs`), where the file system can and nothing else is in their place.
  * - What the file system or the user's rights do not allow to be as it was (`UnkeptFact`) is counted, see `finish`.
  * - `if-different` compares content (byte for byte, whatever the times say), mode, time and owner.
  * - A directory is only its owner's while it is being filled; its own facts are set by `finish`, also by that of a
@@ -109,6 +110,7 @@ interface Placed {
  */
 export class DirectoryTarget implements RestoreTarget {
   readonly naming = 'tree';
+  readonly linksNames = true;
   readonly #root: RawPath;
   readonly #calls: FileSystemCalls;
   readonly #facts: FactSetter;
@@ -163,9 +165,9 @@ export class DirectoryTarget implements RestoreTarget {
     given: SourceEntry,
     content: RestoredContent,
     rule: OverwriteRule,
-    { signal }: WriteOptions = {},
+    options: WriteOptions = {},
   ): Promise<WriteOutcome> {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     const entry = fileOfObject(given, isLinkObject(given) ? await join(content) : undefined);
     const { parent, name, isDirectory: endsInSlash } = restorePathOf(entry.path);
     const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
@@ -176,10 +178,10 @@ export class DirectoryTarget implements RestoreTarget {
       );
     }
     const placed: Placed = { entry, path, parent, endsInSlash, fullPath: this.#fullPath(path) };
-    if (!this.#isFolding(path)) return this.#writePlaced(placed, content, rule, signal);
+    if (!this.#isFolding(path)) return this.#writePlaced(placed, content, rule, options);
     const turn = this.#turn.then(async () => {
       this.#names.claim(path);
-      return this.#writePlaced(placed, content, rule, signal);
+      return this.#writePlaced(placed, content, rule, options);
     });
     this.#turn = turn.catch(() => undefined);
     return turn.catch((error: unknown) => {
@@ -199,7 +201,7 @@ export class DirectoryTarget implements RestoreTarget {
     placed: Placed,
     content: RestoredContent,
     rule: OverwriteRule,
-    signal: AbortSignal | undefined,
+    options: WriteOptions,
   ): Promise<WriteOutcome> {
     const { entry, path } = placed;
     try {
@@ -207,7 +209,7 @@ export class DirectoryTarget implements RestoreTarget {
       if (!placed.endsInSlash) {
         return entry.kind === 'symlink'
           ? await this.#writeLink(placed, rule)
-          : await this.#writeFile(placed, content, rule, signal);
+          : await this.#writeFile(placed, content, rule, options);
       }
       // A bucket's folder marker.
       if (entry.kind === 'object' && entry.size === 0) return this.#writeDirectory(placed, rule);
@@ -389,10 +391,15 @@ export class DirectoryTarget implements RestoreTarget {
     placed: Placed,
     content: RestoredContent,
     rule: OverwriteRule,
-    signal: AbortSignal | undefined,
+    { signal, sameAs }: WriteOptions,
   ): Promise<WriteOutcome> {
     const { entry, fullPath } = placed;
     this.#directories.ensure(placed.parent);
+    if (sameAs !== undefined) {
+      const outcome = this.#linkName(placed, sameAs, rule);
+      if (outcome !== undefined) return outcome;
+      this.#unkept.add(entry.path, ['hard-links']);
+    }
     // A directory that this restore has made is nearly empty; publishing finds what is there.
     const isNew = this.#directories.hasMade(placed.parent);
     const fresh = rule === 'never' && isNew;
@@ -449,6 +456,36 @@ export class DirectoryTarget implements RestoreTarget {
     } finally {
       staged?.close();
       old?.close();
+    }
+  }
+
+  /**
+   * Makes an entry another name of one that was written.
+   * @returns `undefined` if it has to be a file of its own: something else is there, or the file system has no such names.
+   */
+  #linkName(placed: Placed, sameAs: Uint8Array, rule: OverwriteRule): 'written' | 'same' | undefined {
+    const { parent, name } = restorePathOf(sameAs);
+    const first = this.#fullPath(parent === '' ? name : `${parent}/${name}`);
+    const existing = this.#findReplaceable(placed, rule);
+    const link = (path: Buffer): void =>
+      this.#directories.inside(placed.parent, () => this.#calls.link(first, path));
+    try {
+      const original = this.#findStats(first);
+      if (original?.isFile() !== true) return undefined;
+      if (existing?.ino === original.ino && existing.dev === original.dev) return 'same';
+      if (existing === undefined) {
+        link(placed.fullPath);
+        return 'written';
+      }
+      if (rule === 'never' && !isUnfinishedFile(existing, placed.entry)) return undefined;
+      const staged = this.#stagingPath(placed.parent);
+      link(staged);
+      renameSync(staged, placed.fullPath);
+      return 'written';
+    } catch (error) {
+      // A file of its own can still be made, or says what is wrong.
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
     }
   }
 

@@ -11,7 +11,7 @@ type Read<Document> = {
 /**
  * A fact of an entry that a target cannot hold as the point has it. `set-id`: the set-user-id and set-group-id bits;
  * `time`: of modification; `headers`: those of an object's content; `xattrs`: extended attributes; `hard-links`: names of
- * one file, which become files of their own; `special-files`: sockets, pipes and devices, which are not made.
+ * one file, which became files of their own; `special-files`: sockets, pipes and devices, which are not made.
  */
 export const UnkeptFact = z.enum([
   'mode',
