@@ -26,7 +26,7 @@ export type OrderedStep = { readonly path: string } & (
 );
 
 /** Names of the directories on the way that a walk has in memory, each some 150 bytes: 300 MB. */
-export const mostNames = 2 * 2 ** 20;
+const mostNames = 2 * 2 ** 20;
 
 interface Name {
   /** Below the directory; with a `/` at the end if it says that it is one. */
