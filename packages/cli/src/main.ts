@@ -1,8 +1,15 @@
 import { once } from 'node:events';
+import { styleText } from 'node:util';
 import { systemClock } from '@holdfast/node';
 import { productVersion } from '@holdfast/engine/model';
 import { runCli } from './run-cli.ts';
 import { askLine } from './terminal/ask.ts';
+import { type Tone, toneColours } from './terminal/tone.ts';
+
+/** Colours for a stream; Node gives none where it is no terminal, or `NO_COLOR` is set. */
+function painting(stream: NodeJS.WriteStream): (tone: Tone, text: string) => string {
+  return (tone, text) => styleText(toneColours[tone], text, { stream });
+}
 
 /** Runs {@link runCli} on this process. Sets the exit code and lets the process end by itself. */
 export async function main(): Promise<void> {
@@ -22,6 +29,8 @@ export async function main(): Promise<void> {
     err: (text) => void process.stderr.write(text),
     errIsTerminal: process.stderr.isTTY,
     ask: terminal && (async (question) => askLine(terminal, question, interrupted.signal)),
+    outColumns: process.stdout.columns,
+    paint: { out: painting(process.stdout), err: painting(process.stderr) },
     env: process.env,
     clock: systemClock,
     signal: interrupted.signal,

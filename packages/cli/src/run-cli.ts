@@ -11,6 +11,7 @@ import { Output } from './terminal/output.ts';
 import { buildProgram, checkValues } from './terminal/program.ts';
 import { ProgressLines } from './terminal/progress-lines.ts';
 import { safeText } from './terminal/text.ts';
+import type { Tone } from './terminal/tone.ts';
 
 export interface CliIo {
   /** Writes to stdout; settles when more may be written. */
@@ -19,6 +20,10 @@ export interface CliIo {
   readonly errIsTerminal: boolean;
   /** Asks the person at the terminal, where there is one; `undefined` if they leave. */
   readonly ask?: (question: string) => Promise<string | undefined>;
+  /** Columns of the terminal that stdout is, where it is one. */
+  readonly outColumns?: number | undefined;
+  /** Colours a text for whoever reads stdout or stderr, where they want it. */
+  readonly paint?: Readonly<Record<'out' | 'err', (tone: Tone, text: string) => string>>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -26,6 +31,8 @@ export interface CliIo {
   readonly connect: Connect;
   readonly connectStorage: ConnectStorage;
 }
+
+const unpainted: NonNullable<CliIo['paint']> = { out: (_, text) => text, err: (_, text) => text };
 
 const awsGoesOn = 'what was started in AWS goes on, "holdfast runs" shows it';
 const nothingGoesOn = 'run it again to go on: what it has stored is not stored again';
@@ -41,7 +48,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
   let code: ExitCode = exitCodes.ok;
   let answer = '';
   const execute = async (work: CommandWork): Promise<void> => {
-    const { json = false, progress = false, ...options } = program.opts();
+    const { json = false, progress = false, wide = false, ...options } = program.opts();
     const where = connectOptionsOf(options, io.env);
     const done = await work({
       connect: async () =>
@@ -50,9 +57,16 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
       connectStorage: async () => (storage ??= await io.connectStorage(where)),
       keyFile: options.keyFile,
       env: io.env,
-      out: new Output(io.out, json),
+      out: new Output({
+        write: io.out,
+        json,
+        wide,
+        columns: io.outColumns,
+        paint: (io.paint ?? unpainted).out,
+        clock: io.clock,
+      }),
       progress: new ProgressLines(io.err, io.clock, io.errIsTerminal || progress),
-      warn: (text) => io.err(`holdfast: ${safeText(text)}\n`),
+      warn: (text) => io.err(`${(io.paint ?? unpainted).err('doubtful', 'holdfast:')} ${safeText(text)}\n`),
       confirm: async (question) => {
         if (io.ask === undefined)
           throw new UsageError('nobody can be asked here; look at it with --dry-run, and confirm with --yes');
@@ -90,7 +104,11 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
 }
 
 /** Says on stderr what went wrong. @returns the code to exit with. */
-function tell(error: unknown, options: GlobalOptions, { err, env, signal }: CliIo): ExitCode {
+function tell(
+  error: unknown,
+  options: GlobalOptions,
+  { err, env, signal, paint = unpainted }: CliIo,
+): ExitCode {
   if (signal.aborted) {
     const isLocal = connectOptionsOf(options, env).vault !== undefined;
     err(`holdfast: interrupted; ${isLocal ? nothingGoesOn : awsGoesOn}\n`);
@@ -100,7 +118,11 @@ function tell(error: unknown, options: GlobalOptions, { err, env, signal }: CliI
   const exitCode = exitCodeOf(error);
   const message = messageOf(error);
   const name = error instanceof Error ? error.name : 'Error';
-  err(json === true ? `${JSON.stringify({ error: name, message, exitCode })}\n` : `holdfast: ${message}\n`);
+  err(
+    json === true
+      ? `${JSON.stringify({ error: name, message, exitCode })}\n`
+      : `${paint.err('bad', 'holdfast:')} ${message}\n`,
+  );
   if (debug === true) err(`${error instanceof Error ? error.stack : String(error)}\n`);
   return exitCode;
 }

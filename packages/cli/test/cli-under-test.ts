@@ -156,6 +156,10 @@ export const dailyPlan: Plans[number] = {
   shard: { files: 1000, bytes: 2 ** 30 },
 };
 
+function marked(tone: string, text: string): string {
+  return `<${tone}>${text}</>`;
+}
+
 /** The command line over a deployment in memory. */
 export class CliUnderTest {
   readonly clock = new FakeClock('2026-11-23T12:00:00.000Z');
@@ -188,6 +192,8 @@ export class CliUnderTest {
   errIsTerminal = false;
   /** What a person says to every question; absent where nobody can be asked. */
   answer: string | undefined;
+  /** Colours of a terminal, as `<bad>`; none in a pipe. */
+  hasColours = false;
   env: Record<string, string> = {};
   /** What each command connected with. */
   readonly connected: ConnectOptions[] = [];
@@ -217,6 +223,7 @@ export class CliUnderTest {
               err += question;
               return this.answer;
             },
+      ...(this.hasColours && { paint: { out: marked, err: marked } }),
       env: this.env,
       clock: this.clock,
       signal: this.abort.signal,

@@ -153,3 +153,17 @@ test.for([
   expect(err.split('\n')).toHaveLength(2);
   expect(code).toBe(1);
 });
+
+test('colours what stands badly for people, and nothing for programs', async () => {
+  const cli = new CliUnderTest();
+  cli.hasColours = true;
+  await cli.plantResource();
+
+  const people = await cli.run('resources');
+  const programs = await cli.run('resources', '--json');
+  const refused = await cli.run('points', 'nothing');
+
+  expect(people.out).toContain('<bad>unprotected</>');
+  expect(programs.out).not.toContain('<bad>');
+  expect(refused.err).toMatch(/^<bad>holdfast:<\/> resource "nothing"/);
+});

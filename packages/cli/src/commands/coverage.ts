@@ -3,11 +3,10 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { inventoryParts } from '../deployment/connection.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
 import { findVanished, readCoverage, type ReadCoverage } from '../names/read-coverage.ts';
-import { shortNameOf } from '../names/resolve.ts';
 import { judgeAll } from '../names/resource-standing.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
-import { right } from '../terminal/output.ts';
-import { bytesText, countText, timeText } from '../terminal/text.ts';
+import { prose, resources, right, states, times } from '../terminal/table.ts';
+import { bytesText, countText, shortNameOf } from '../terminal/text.ts';
 
 export const coverageCommand = defineCommand({
   name: 'coverage',
@@ -83,14 +82,14 @@ async function print(
   if (shown.length > 0) {
     await out.line();
     await out.table(
-      ['RESOURCE', 'KIND', right('SIZE'), right('A COPY'), 'STANDING', 'WHY'],
+      ['RESOURCE', 'KIND', right('SIZE'), right('A COPY'), states('STANDING'), prose('WHY')],
       shown.map(({ item, coverage, standing, reason }) => [
         item.name === undefined ? shortNameOf(item.arn) : `${shortNameOf(item.arn)} ${item.name}`,
         item.kind,
         item.bytes === undefined ? 'unknown' : bytesText(item.bytes),
-        item.bytes === undefined ? '-' : dollarsText(priceStored(item.bytes)),
+        item.bytes === undefined ? undefined : dollarsText(priceStored(item.bytes)),
         standing ?? coverage,
-        reason ?? '-',
+        reason,
       ]),
     );
     await out.line(
@@ -101,12 +100,8 @@ async function print(
   await out.line();
   await out.line('was backed up, and has no tag any more');
   await out.table(
-    ['RESOURCE', 'LAST POINT', 'KEPT UNTIL'],
-    vanished.map(({ resourceArn, sourceTime, expiresAt }) => [
-      shortNameOf(resourceArn),
-      timeText(sourceTime),
-      timeText(expiresAt),
-    ]),
+    [resources('RESOURCE'), times('LAST POINT'), times('KEPT UNTIL')],
+    vanished.map(({ resourceArn, sourceTime, expiresAt }) => [resourceArn, sourceTime, expiresAt]),
   );
 }
 

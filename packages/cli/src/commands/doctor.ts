@@ -14,7 +14,11 @@ export const doctorCommand = defineCommand({
     const results: CheckResult[] = [];
     for await (const result of examineDeployment(await connect(), productVersion, context)) {
       results.push(result);
-      if (!out.json) await out.line(`${result.state.padEnd(9)}  ${result.what}: ${result.finding}`);
+      if (!out.json)
+        await out.stateLine(
+          result.state,
+          `${' '.repeat(11 - result.state.length)}${result.what}: ${result.finding}`,
+        );
     }
     const of = (state: CheckResult['state']) => results.filter((one) => one.state === state).length;
     if (out.json) await out.document({ checks: results });

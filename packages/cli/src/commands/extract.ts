@@ -17,7 +17,7 @@ import { DirectoryTarget, type DiskImageOutcome, type ImageFormat, systemRandom 
 import { openImageFiles } from '../image-files/open-image-files.ts';
 import { checkReadable } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
-import { type DegradedFields, degradedText, pointStateText, unreadText } from '../names/degraded-point.ts';
+import { type DegradedFields, degradedText, pointStateCell, unreadText } from '../names/degraded-point.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import {
@@ -37,8 +37,8 @@ import {
   volumeOption,
 } from '../restore/restore-disk-images.ts';
 import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
-import { bytesText, timeText } from '../terminal/text.ts';
-import { right } from '../terminal/output.ts';
+import { pointDigits, ids, resources, right, states, times, wideOnly } from '../terminal/table.ts';
+import { bytesText } from '../terminal/text.ts';
 
 /** Warnings of a degraded point that are printed before it is restored. */
 const warningsShown = 20;
@@ -151,15 +151,23 @@ async function printPoints({ points, damaged }: Found, { out }: CommandContext):
       damaged: damaged.map(({ name, message }) => ({ name, message })),
     });
   await out.table(
-    ['POINT', 'RESOURCE', 'TAKEN', 'TYPE', right('FILES'), right('SIZE'), 'STATE'],
+    [
+      ids('POINT', pointDigits),
+      resources('RESOURCE'),
+      times('TAKEN'),
+      wideOnly('TYPE'),
+      right('FILES'),
+      right('SIZE'),
+      states('STATE'),
+    ],
     points.map(({ point, resource, sourceTime, type, counts, ...facts }) => [
       point,
       resource,
-      timeText(new Date(sourceTime)),
+      new Date(sourceTime),
       type,
       String(counts.files),
       bytesText(counts.logicalBytes),
-      pointStateText(facts),
+      pointStateCell(facts),
     ]),
   );
 }

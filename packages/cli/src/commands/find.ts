@@ -3,11 +3,10 @@ import { findInImages } from '@holdfast/image-files';
 import { type FoundFile, printFound } from '../find/found-lines.ts';
 import { openSearchedPoints, type SearchedPoints } from '../find/searched-points.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { shortNameOf } from '../names/resolve.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { fromOption, timeRangeOf, toOption } from '../terminal/options.ts';
-import { countText, pathText, shellWord, shortPointId, timeText } from '../terminal/text.ts';
+import { countText, pathText, shellWord, shortPointId, timeText, shortNameOf } from '../terminal/text.ts';
 
 export const findCommand = defineCommand({
   name: 'find',

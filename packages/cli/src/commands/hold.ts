@@ -14,6 +14,7 @@ import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { parseOutput, failureText, waitForExecution } from '../deployment/executions.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { findPointOrResource } from '../names/resolve-point.ts';
+import { idDigits, ids, prose, times } from '../terminal/table.ts';
 import { countText, timeText } from '../terminal/text.ts';
 
 export const holdSetCommand = defineCommand({
@@ -72,13 +73,20 @@ export const holdListCommand = defineCommand({
     if (out.json) await out.document(holds);
     else
       await out.table(
-        ['HOLD', 'KEEPS', 'SET', 'BY', 'RELEASED', 'REASON'],
+        [
+          ids('HOLD', idDigits),
+          'KEEPS',
+          times('SET'),
+          'BY',
+          ...(all === true ? [times('RELEASED')] : []),
+          prose('REASON'),
+        ],
         holds.map(({ holdId, scope, setAt, setBy, releasedAt, reason }) => [
           holdId,
           holdScopeText(scope),
-          timeText(setAt),
+          setAt,
           setBy,
-          releasedAt === undefined ? '-' : timeText(releasedAt),
+          ...(all === true ? [releasedAt] : []),
           reason,
         ]),
       );

@@ -14,7 +14,8 @@ import { warnDegraded } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import { parsePointPath, pathWord } from '../names/point-path.ts';
-import { type Output, right } from '../terminal/output.ts';
+import type { Output } from '../terminal/output.ts';
+import { right, wideOnly } from '../terminal/table.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
 
@@ -138,11 +139,20 @@ async function printVolumes(
     return;
   }
   await out.table(
-    ['VOLUME', 'SNAPSHOT', 'DEVICE', right('SIZE'), 'TYPE', 'ENCRYPTED', 'ZONE', 'IN THE VAULT'],
+    [
+      'VOLUME',
+      'SNAPSHOT',
+      'DEVICE',
+      right('SIZE'),
+      wideOnly('TYPE'),
+      wideOnly('ENCRYPTED'),
+      wideOnly('ZONE'),
+      'IN THE VAULT',
+    ],
     snapshots.map(({ volume, snapshot, device, sizeGiB, volumeType, encrypted, availabilityZone }) => [
       volume,
       snapshot,
-      device ?? '-',
+      device,
       `${sizeGiB} GiB`,
       volumeType,
       encrypted ? 'yes' : 'no',

@@ -4,8 +4,8 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
 import { judgeAll } from '../names/resource-standing.ts';
-import { right } from '../terminal/output.ts';
-import { countText, durationText, timeInZone, timeText } from '../terminal/text.ts';
+import { prose, resources, right, times, words } from '../terminal/table.ts';
+import { countText, durationText, timeInZone } from '../terminal/text.ts';
 
 /** Runs that are looked at for the last results of a plan, the newest first. */
 const mostRuns = 2000;
@@ -113,12 +113,12 @@ async function print(
       `${plan.name}: ${countText(count, 'resource')}${countsText(standings, ': ')}; RPO ${durationText(plan.rpoHours * 3600)}`,
     );
     await out.table(
-      ['TYPE', 'NEXT RUN', right('IN'), 'LAST STARTED', 'ENDED'],
+      [words('TYPE'), words('NEXT RUN'), right('IN'), times('LAST RUN'), prose('ENDED')],
       rules.map(({ type, schedule, timeZone, nextRun, lastStarted, lastStates }) => [
         type,
         nextRun === undefined ? schedule : timeInZone(nextRun, timeZone),
         nextRun === undefined ? '-' : durationText((nextRun.getTime() - clock.now().getTime()) / 1000),
-        lastStarted === undefined ? '-' : timeText(lastStarted),
+        lastStarted,
         countsText(lastStates) || (hasMoreRuns ? `not in its last ${mostRuns} runs` : 'never ran'),
       ]),
     );
@@ -127,7 +127,7 @@ async function print(
   await out.line();
   await out.line('tagged with a plan that is not deployed, and not backed up');
   await out.table(
-    ['RESOURCE', 'PLAN'],
+    [resources('RESOURCE'), 'PLAN'],
     astray.map(({ resource }) => [resource.arn, resource.plan]),
   );
 }

@@ -1,10 +1,11 @@
 import { type Catalog, isDegraded, type PointRow, type TimeRange, unreadOf } from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
-import { pointStateText } from '../names/degraded-point.ts';
-import { type Output, right } from '../terminal/output.ts';
+import { pointStateCell } from '../names/degraded-point.ts';
+import type { Output } from '../terminal/output.ts';
+import { idDigits, ids, pointDigits, resources, right, states, times, wideOnly } from '../terminal/table.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
-import { bytesText, timeText } from '../terminal/text.ts';
+import { bytesText } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 
 export const pointsCommand = defineCommand({
@@ -47,37 +48,34 @@ async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise
   );
 }
 
-/** Digits shown of a hold's id; `hold release` takes a beginning, too. */
-const shownOfHold = 8;
-
 async function printPoints(rows: readonly PointRow[], out: Output): Promise<void> {
   await out.table(
     [
-      'POINT',
-      'RESOURCE',
-      'TYPE',
-      'TAKEN',
-      'EXPIRES',
-      'HOLDS',
-      right('FILES'),
+      ids('POINT', pointDigits),
+      resources('RESOURCE'),
+      wideOnly('TYPE'),
+      times('TAKEN'),
+      times('EXPIRES'),
+      wideOnly('HOLDS'),
+      wideOnly(right('FILES')),
       right('SIZE'),
-      right('STORED'),
-      right('WARNINGS'),
-      'STATE',
+      wideOnly(right('STORED')),
+      wideOnly(right('WARNINGS')),
+      states('STATE'),
     ],
     rows.map(
       ({ pointId, resourceArn, type, sourceTime, expiresAt, holds = [], counts, warnings, ...facts }) => [
         pointId,
         resourceArn,
         type,
-        timeText(sourceTime),
-        timeText(expiresAt),
-        holds.map((hold) => hold.slice(0, shownOfHold)).join(' ') || '-',
+        sourceTime,
+        expiresAt,
+        holds.map((hold) => hold.slice(0, idDigits)).join(' ') || '-',
         String(counts.files),
         bytesText(counts.logicalBytes),
         bytesText(counts.storedBytes),
         String(warnings),
-        pointStateText({ warnings, ...facts }),
+        pointStateCell({ warnings, ...facts }),
       ],
     ),
   );

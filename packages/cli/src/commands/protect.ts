@@ -10,8 +10,8 @@ import type { SourceFacts } from '@holdfast/aws/inventory';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
-import { shortNameOf } from '../names/resolve.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
+import { shortNameOf } from '../terminal/text.ts';
 
 interface Wanted {
   readonly arn: ResourceArn;

@@ -1,8 +1,7 @@
+import { prose, resources, right, states, times, wideOnly } from '../terminal/table.ts';
 import { defineCommand } from '../terminal/command.ts';
-import { shortNameOf } from '../names/resolve.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
-import { durationText, timeText } from '../terminal/text.ts';
-import { right } from '../terminal/output.ts';
+import { durationText, shortNameOf } from '../terminal/text.ts';
 
 export const resourcesCommand = defineCommand({
   name: 'resources',
@@ -14,18 +13,27 @@ export const resourcesCommand = defineCommand({
     const judged = await judgeAll(services.catalog, await deployment.findPlans(), clock.now());
     if (out.json) return out.document(judged.map(standingFields));
     await out.table(
-      ['RESOURCE', 'PLAN', 'STANDING', 'LAST POINT', 'LAST CLEAN', right('AGE'), right('RPO'), 'PROBLEM'],
+      [
+        resources('RESOURCE'),
+        'PLAN',
+        states('STANDING'),
+        wideOnly(times('LAST POINT')),
+        wideOnly(times('LAST CLEAN')),
+        right('AGE'),
+        right('RPO'),
+        prose('PROBLEM'),
+      ],
       judged.map(({ resource, standing, newest, clean, ageHours, rpoHours, problem }) => [
         resource.arn,
         resource.partOf === undefined
           ? resource.plan
           : `${resource.plan}, with ${shortNameOf(resource.partOf)}`,
         standing,
-        newest === undefined ? '-' : timeText(newest.sourceTime),
-        clean === undefined ? '-' : timeText(clean.sourceTime),
-        ageHours === undefined ? '-' : durationText(ageHours * 3600),
+        newest?.sourceTime,
+        clean?.sourceTime,
+        ageHours === undefined ? undefined : durationText(ageHours * 3600),
         rpoHours === undefined ? 'unknown' : durationText(rpoHours * 3600),
-        problem ?? '-',
+        problem,
       ]),
     );
   },

@@ -1,5 +1,6 @@
 import { InvalidInputError, isOfKind, type RestoreRow, UnknownNameError } from '@holdfast/engine';
 import { RestoreRequest } from '@holdfast/engine/model';
+import { idDigits, ids, pointDigits, right, states, times, wideOnly } from '../terminal/table.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import {
@@ -12,9 +13,8 @@ import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn, resolveRestore } from '../names/resolve.ts';
 import { startRestore } from '../restore/restore-machine.ts';
-import { exitCodeOfReport, findReport, printReport, shownDigits } from '../restore/restore-report.ts';
+import { exitCodeOfReport, findReport, printReport } from '../restore/restore-report.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
-import { right } from '../terminal/output.ts';
 import { bytesText, durationText, timeText } from '../terminal/text.ts';
 
 /** A restore as the catalog has it, and its execution as Step Functions has it, where that is known. */
@@ -104,14 +104,23 @@ async function list(
   }
   if (out.json) return out.document(found.map(fieldsOf));
   await out.table(
-    ['RESTORE', 'STATE', 'STARTED', right('TOOK'), right('FILES'), right('SIZE'), 'POINT', 'TARGET'],
+    [
+      ids('RESTORE', idDigits),
+      states('STATE'),
+      times('STARTED'),
+      right('TOOK'),
+      wideOnly(right('FILES')),
+      right('SIZE'),
+      wideOnly(ids('POINT', pointDigits)),
+      'TARGET',
+    ],
     found.map(({ row, execution }) => [
-      row.restoreId.slice(0, shownDigits),
+      row.restoreId,
       stateText({ row, execution }),
-      timeText(row.startedAt),
+      row.startedAt,
       tookText(row, clock.now()),
-      row.files === undefined ? '-' : String(row.files),
-      row.bytes === undefined ? '-' : bytesText(row.bytes),
+      row.files?.toString(),
+      row.bytes === undefined ? undefined : bytesText(row.bytes),
       row.pointId,
       row.target,
     ]),
@@ -139,7 +148,7 @@ async function show(
     const { signal, progress } = context;
     const onLook = noteProgress(
       progress,
-      `restore ${row.restoreId.slice(0, shownDigits)}`,
+      `restore ${row.restoreId.slice(0, idDigits)}`,
       row.execution,
       connection.executions,
     );
@@ -164,7 +173,7 @@ async function show(
     if (report !== undefined && now.execution !== undefined)
       await printReport({ ...report, target: undefined }, now.execution, out);
     if (now.state === 'failed')
-      await out.line(`next      "holdfast restores ${now.restoreId.slice(0, shownDigits)} --again"`);
+      await out.line(`next      "holdfast restores ${now.restoreId.slice(0, idDigits)} --again"`);
   }
   if (report !== undefined) return exitCodeOfReport(report);
   const hasFailed = now.state === 'failed' || (execution !== undefined && isFailure(execution));

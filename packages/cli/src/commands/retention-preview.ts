@@ -17,7 +17,8 @@ import type { Connection } from '../deployment/connection.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
 import { isImage } from '../names/open-point.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
-import { bytesText, countText, timeText } from '../terminal/text.ts';
+import { ids, pointDigits, resources, states, times, wideOnly } from '../terminal/table.ts';
+import { bytesText, countText } from '../terminal/text.ts';
 import { numberOption } from '../terminal/options.ts';
 
 interface Preview {
@@ -121,12 +122,12 @@ async function countFreed(
   if (withPacks.length === 0) return { packs: 0, bytes: 0, unknownPacks: 0 };
   const { catalog, store, keyring } = services;
   const keys = await openVault({ store, keyring });
-  const ids = new Set(withPacks.map(({ pointId }) => pointId));
+  const droppedIds = new Set(withPacks.map(({ pointId }) => pointId));
   const open = async (point: PointRow): Promise<PointReader> =>
     PointReader.open(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
   const readers = async function* (points: AsyncIterable<PointRow> | Iterable<PointRow>, isDropped: boolean) {
     for await (const point of points) {
-      if (!hasPacks(point) || ids.has(point.pointId) !== isDropped) continue;
+      if (!hasPacks(point) || droppedIds.has(point.pointId) !== isDropped) continue;
       yield await open(point);
     }
   };
@@ -156,13 +157,21 @@ function documentOf({ plan, rules, newRules, changes, frees }: Preview): Record<
 
 async function print({ plan, changes, frees }: Preview, { out }: CommandContext): Promise<void> {
   await out.table(
-    ['POINT', 'RESOURCE', 'KEPT UNTIL', 'BY', 'THEN UNTIL', 'BY', 'CHANGE'],
+    [
+      ids('POINT', pointDigits),
+      resources('RESOURCE'),
+      times('KEPT'),
+      wideOnly('BY'),
+      times('THEN'),
+      'BY',
+      states('CHANGE'),
+    ],
     changes.map(({ point, until, reasons, newUntil, newReasons, verdict }) => [
       point.pointId,
       point.resourceArn,
-      timeText(until),
+      until,
       reasons[0] ?? 'lock',
-      timeText(newUntil),
+      newUntil,
       newReasons[0] ?? 'lock',
       verdict,
     ]),

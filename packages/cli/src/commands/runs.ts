@@ -1,9 +1,9 @@
 import type { RunRow } from '@holdfast/engine';
+import { idDigits, ids, prose, resources, right, states, times, wideOnly } from '../terminal/table.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
-import { durationText, timeText } from '../terminal/text.ts';
+import { durationText, shortPointId } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
-import { right } from '../terminal/output.ts';
 
 export const runsCommand = defineCommand({
   name: 'runs',
@@ -29,16 +29,27 @@ export const runsCommand = defineCommand({
     }
     if (out.json) return out.document(rows);
     await out.table(
-      ['RUN', 'RESOURCE', 'PLAN', 'TYPE', 'STATE', 'STARTED', right('TOOK'), 'POINT OR ERROR'],
+      [
+        ids('RUN', idDigits),
+        resources('RESOURCE'),
+        wideOnly('PLAN'),
+        wideOnly('TYPE'),
+        states('STATE'),
+        times('STARTED'),
+        right('TOOK'),
+        prose('POINT OR ERROR'),
+      ],
       rows.map((run) => [
         run.runId,
         run.resourceArn,
         run.plan,
         run.type === run.requestedType ? run.type : `${run.type} (${run.requestedType} asked)`,
         run.state,
-        timeText(run.startedAt),
+        run.startedAt,
         durationText(((run.endedAt ?? clock.now()).getTime() - run.startedAt.getTime()) / 1000),
-        run.pointId ?? run.error?.message ?? '-',
+        run.pointId === undefined
+          ? run.error?.message
+          : { short: shortPointId(run.pointId), whole: run.pointId },
       ]),
     );
   },

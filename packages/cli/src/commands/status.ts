@@ -9,17 +9,15 @@ import {
   type RunRow,
 } from '@holdfast/engine';
 import { dayMs } from '@holdfast/engine/model';
-import { shownDigits } from '../restore/restore-report.ts';
+import { idDigits, ids, prose, resources, right, states, times } from '../terminal/table.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { ListedExecution } from '../deployment/executions.ts';
 import { findVanished, readCoverage, type ReadCoverage } from '../names/read-coverage.ts';
-import { shortNameOf } from '../names/resolve.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
-import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
-import { right } from '../terminal/output.ts';
+import { bytesText, countText, durationText, shortNameOf } from '../terminal/text.ts';
 
 const cyclesShown = 5;
 const restoresShown = 10;
@@ -176,28 +174,18 @@ async function print(
     await out.line();
     await out.line(`restores of ${restoreDays} days that are under way, or did not bring everything back`);
     await out.table(
-      ['RESTORE', 'STATE', 'STARTED', 'TARGET'],
+      [ids('RESTORE', idDigits), states('STATE'), times('STARTED'), 'TARGET'],
       status.restores
         .slice(0, restoresShown)
-        .map(({ restoreId, state, startedAt, target }) => [
-          restoreId.slice(0, shownDigits),
-          state,
-          timeText(startedAt),
-          target,
-        ]),
+        .map(({ restoreId, state, startedAt, target }) => [restoreId, state, startedAt, target]),
     );
   }
   if (failures.length > 0) {
     await out.line();
     await out.line('last run failed');
     await out.table(
-      ['RESOURCE', 'RUN', 'ENDED', 'ERROR'],
-      failures.map((run) => [
-        run.resourceArn,
-        run.runId,
-        run.endedAt === undefined ? '-' : timeText(run.endedAt),
-        run.error?.message ?? '-',
-      ]),
+      [resources('RESOURCE'), ids('RUN', idDigits), times('ENDED'), prose('ERROR')],
+      failures.map((run) => [run.resourceArn, run.runId, run.endedAt, run.error?.message]),
     );
   }
   await out.line();
@@ -205,12 +193,12 @@ async function print(
   if (cycles.length === 0) return out.line('last cycles: none has run yet');
   await out.line('last cycles');
   await out.table(
-    ['CYCLE', 'STATE', 'STARTED', right('TOOK')],
+    ['CYCLE', states('STATE'), times('STARTED'), right('TOOK')],
     cycles.map(({ name, status: state, startedAt, endedAt }) => [
       name,
       state,
-      timeText(startedAt),
-      endedAt === undefined ? '-' : durationText((endedAt.getTime() - startedAt.getTime()) / 1000),
+      startedAt,
+      endedAt === undefined ? undefined : durationText((endedAt.getTime() - startedAt.getTime()) / 1000),
     ]),
   );
 }
@@ -254,13 +242,13 @@ async function printAttention(
   await out.line();
   await out.line('degraded, overdue or unprotected');
   await out.table(
-    ['RESOURCE', 'STANDING', right('AGE'), right('RPO'), 'PROBLEM'],
+    [resources('RESOURCE'), states('STANDING'), right('AGE'), right('RPO'), prose('PROBLEM')],
     rows.map(({ resource, standing, ageHours, rpoHours, problem }) => [
       resource.arn,
       standing,
-      ageHours === undefined ? '-' : durationText(ageHours * 3600),
+      ageHours === undefined ? undefined : durationText(ageHours * 3600),
       rpoHours === undefined ? '?' : durationText(rpoHours * 3600),
-      problem ?? '-',
+      problem,
     ]),
   );
 }

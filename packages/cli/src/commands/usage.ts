@@ -13,8 +13,8 @@ import { pricesAsOf } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
 import { resolvePlanOrResource } from '../names/plan-or-resource.ts';
-import { shortNameOf } from '../names/resolve.ts';
-import { type Output, right } from '../terminal/output.ts';
+import type { Output } from '../terminal/output.ts';
+import { resources as resourceColumn, right } from '../terminal/table.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 
 export const usageCommand = defineCommand({
@@ -77,12 +77,8 @@ async function print(
   ];
   const columns = ['POINTS', 'LOGICAL', 'OWN', 'SHARED', 'RATIO', 'A MONTH', 'AWS BACKUP'].map(right);
   await out.table(
-    ['RESOURCE', ...columns, right('STEADY')],
-    resources.map((one) => [
-      shortNameOf(one.resourceArn),
-      ...cells(one, one.awsBackup),
-      money(one.steady?.dollars),
-    ]),
+    [resourceColumn('RESOURCE'), ...columns, right('STEADY')],
+    resources.map((one) => [one.resourceArn, ...cells(one, one.awsBackup), money(one.steady?.dollars)]),
   );
   await out.line();
   await out.table(

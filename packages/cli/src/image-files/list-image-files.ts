@@ -1,6 +1,7 @@
 import { DiskError, type FileNode, walkTree } from '@holdfast/disk';
 import type { ImagePart, ImagePlace } from '@holdfast/image-files';
-import { type Output, right } from '../terminal/output.ts';
+import type { Output } from '../terminal/output.ts';
+import { right } from '../terminal/table.ts';
 import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
 
 /**
@@ -66,7 +67,7 @@ async function printParts(parts: readonly ImagePart[], out: Output): Promise<voi
     parts.map(({ path, source, content, partition }) => [
       path,
       bytesText(source.bytes),
-      content?.name ?? '-',
+      content?.name,
       partition?.name ?? '',
     ]),
   );

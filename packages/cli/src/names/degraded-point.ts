@@ -1,6 +1,7 @@
 import { findCleanPoint, isDegraded, type PointRow, unreadOf, type UnreadFacts } from '@holdfast/engine';
 import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
+import type { Cell } from '../terminal/table.ts';
 import { numberText, timeText } from '../terminal/text.ts';
 
 /** Unread entries for people: `7 entries could not be read: it lacks 5, and has 2 as earlier points do`. */
@@ -18,9 +19,10 @@ export function unreadText(point: UnreadFacts): string {
 }
 
 /** Completeness of a point for a table: `clean`, or `degraded (5 missing, 2 older)`. */
-export function pointStateText(point: UnreadFacts): string {
+export function pointStateCell(point: UnreadFacts): Cell {
   const { carried, missing } = unreadOf(point);
-  return isDegraded(point) ? `degraded (${missing} missing, ${carried} older)` : 'clean';
+  if (!isDegraded(point)) return 'clean';
+  return { short: 'degraded', whole: `degraded (${missing} missing, ${carried} older)` };
 }
 
 /** Warning that says what a degraded point lacks, and what to take instead. */

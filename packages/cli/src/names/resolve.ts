@@ -9,6 +9,7 @@ import {
 } from '@holdfast/engine';
 import { distance } from 'fastest-levenshtein';
 import { UsageError } from '../terminal/errors.ts';
+import { shortNameOf } from '../terminal/text.ts';
 import { dayMs } from '@holdfast/engine/model';
 
 const candidatesShown = 10;
@@ -17,11 +18,6 @@ export function ambiguous(text: string, candidates: readonly string[], remedy: s
   const shown = candidates.slice(0, candidatesShown).join(', ');
   const more = candidates.length > candidatesShown ? `, and ${candidates.length - candidatesShown} more` : '';
   return new UsageError(`"${text}" may be any of ${shown}${more}; ${remedy}`);
-}
-
-/** Short name of a resource for people: the last part of its ARN, a bucket's name or an instance's id. */
-export function shortNameOf(arn: string): string {
-  return arn.slice(Math.max(arn.lastIndexOf(':'), arn.lastIndexOf('/')) + 1) || arn;
 }
 
 /**

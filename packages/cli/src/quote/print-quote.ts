@@ -1,6 +1,7 @@
 import { pricesAsOf } from '@holdfast/engine/model';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
-import { type Output, right } from '../terminal/output.ts';
+import type { Output } from '../terminal/output.ts';
+import { resources, right } from '../terminal/table.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 import type { ResourceQuote } from './quote-resource.ts';
 
@@ -140,7 +141,7 @@ export async function printPlanQuotes(quotes: readonly ResourceQuote[], out: Out
     ['EBS SNAPSHOTS', (quote) => lastMonthOf(quote)?.ebsSnapshots ?? 0, dollarsText],
   ];
   await out.table(
-    ['RESOURCE', ...columns.map(([title]) => right(title))],
+    [resources('RESOURCE'), ...columns.map(([title]) => right(title))],
     [
       ...quotes.map((quote) => [
         quote.resource.arn,

@@ -11,8 +11,7 @@ import {
 import type { Plans, RestoreDestination } from '@holdfast/engine/model';
 import { UsageError } from '../terminal/errors.ts';
 import { findVanished } from '../names/read-coverage.ts';
-import { shortNameOf } from '../names/resolve.ts';
-import { countText } from '../terminal/text.ts';
+import { countText, shortNameOf } from '../terminal/text.ts';
 import { type DestinationValues, findDestination } from './restore-request.ts';
 
 /** A resource that is restored, from which point, and to where. */

@@ -3,13 +3,23 @@ import type { RestoreReport } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
 import { type ExecutionState, failureText, waitForExecution } from '../deployment/executions.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
-import { pointStateText } from '../names/degraded-point.ts';
+import { pointStateCell } from '../names/degraded-point.ts';
 import { choiceText } from '../names/point-name.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../terminal/exit-codes.ts';
-import { right } from '../terminal/output.ts';
-import { bytesText, countText, durationText, shortPointId, timeText } from '../terminal/text.ts';
+import {
+  ids,
+  pointDigits,
+  prose,
+  resources,
+  right,
+  states,
+  times,
+  wideOnly,
+  words,
+} from '../terminal/table.ts';
+import { bytesText, countText, durationText } from '../terminal/text.ts';
 import { type ChosenPart, chooseResources } from './choose-all.ts';
 import { type AllWishes, type PlannedPart, planParts, sumQuotes } from './plan-all.ts';
 import { restoreHere } from './restore-here.ts';
@@ -72,15 +82,24 @@ async function printPlan(
   { out }: CommandContext,
 ): Promise<void> {
   await out.table(
-    ['RESOURCE', 'POINT', 'TAKEN', 'STATE', right('FILES'), right('SIZE'), 'TO', 'NOW'],
+    [
+      resources('RESOURCE'),
+      wideOnly(ids('POINT', pointDigits)),
+      times('TAKEN'),
+      states('STATE'),
+      wideOnly(right('FILES')),
+      right('SIZE'),
+      'TO',
+      words('NOW'),
+    ],
     parts.map(({ point, quote, destination, state }) => [
       point.resourceArn,
-      shortPointId(point.pointId),
-      timeText(point.sourceTime),
-      pointStateText(point),
-      quote === undefined ? '-' : String(quote.files),
-      quote === undefined ? '-' : bytesText(quote.bytes),
-      destination === undefined ? '-' : destinationText(point, destination),
+      point.pointId,
+      point.sourceTime,
+      pointStateCell(point),
+      quote?.files.toString(),
+      quote === undefined ? undefined : bytesText(quote.bytes),
+      destination === undefined ? undefined : destinationText(point, destination),
       state,
     ]),
   );
@@ -273,7 +292,7 @@ class Board {
 async function printSummary(ended: readonly EndedPart[], out: CommandContext['out']): Promise<void> {
   await out.line();
   await out.table(
-    ['RESOURCE', right('FILES'), right('SIZE'), 'RESULT'],
+    [resources('RESOURCE'), right('FILES'), right('SIZE'), prose('RESULT')],
     ended.map(({ part, files, bytes, result }) => [
       part.point.resourceArn,
       String(files),

@@ -4,11 +4,9 @@ import * as z from 'zod';
 import { parseOutput } from '../deployment/executions.ts';
 import type { DegradedFields } from '../names/degraded-point.ts';
 import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts';
-import { type Output, right } from '../terminal/output.ts';
+import type { Output } from '../terminal/output.ts';
+import { right } from '../terminal/table.ts';
 import { bytesText, countText, numberText } from '../terminal/text.ts';
-
-/** Digits of a restore's id that lists show; enough to name it. */
-export const shownDigits = 12;
 
 /** The restore machine's report, as far as it can be read; further fields are kept for programs. */
 const KnownReport = z.object({ report: RestoreReport.partial().loose() });
@@ -62,7 +60,7 @@ export async function printReport(
       volumes.map(({ volumeId, sourceVolumeId, device, sizeGiB, from }) => [
         volumeId,
         sourceVolumeId,
-        device ?? '-',
+        device,
         `${sizeGiB} GiB`,
         waysText[from],
       ]),

@@ -11,9 +11,9 @@ import {
   type VolumeWishes,
 } from '@holdfast/engine/model';
 import type { ConnectedDeployment } from '../deployment/connection.ts';
+import { shortNameOf } from '../terminal/text.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { isImage } from '../names/open-point.ts';
-import { shortNameOf } from '../names/resolve.ts';
 import { choiceOption, numberOption } from '../terminal/options.ts';
 import { findLaunch, type LaunchValues } from './launch-wishes.ts';
 

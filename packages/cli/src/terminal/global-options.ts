@@ -9,6 +9,7 @@ export function withGlobalOptions(program: Command) {
       'print JSON: one document, or one line for each entry of ls, find, diff and --dry-run; errors too',
     )
     .option('--progress', 'print progress on stderr even when it is not a terminal')
+    .option('--wide', 'whole ids and names, exact times and all columns in tables')
     .option('--debug', 'print the stack of an error')
     .option('--region <name>', "AWS region; else AWS_REGION or the profile's")
     .option('--profile <name>', 'profile of the AWS configuration; else AWS_PROFILE')
@@ -42,7 +43,9 @@ export function connectOptionsOf(
   options: GlobalOptions,
   env: Readonly<Record<string, string | undefined>>,
 ): ConnectOptions {
-  const find = (name: Exclude<keyof GlobalOptions, 'json' | 'progress' | 'debug'>): string | undefined =>
+  const find = (
+    name: Exclude<keyof GlobalOptions, 'json' | 'progress' | 'wide' | 'debug'>,
+  ): string | undefined =>
     options[name] ?? (env[`HOLDFAST_${name.replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`] || undefined);
   const optional = {
     region: options.region,

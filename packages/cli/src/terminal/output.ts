@@ -1,59 +1,72 @@
+import type { Clock } from '@holdfast/engine';
+import { type Cell, type Column, tableLines } from './table.ts';
 import { safeText } from './text.ts';
+import { type Tone, toneOf } from './tone.ts';
 
-interface RightColumn {
-  readonly title: string;
-}
+/** Columns that every terminal has: where a terminal does not tell, and in a pipe, tables fit these. */
+const leastColumns = 80;
 
-export function right(title: string): RightColumn {
-  return { title };
+/** Where and how a command's answer is written. */
+export interface OutputOptions {
+  readonly write: (output: string | Uint8Array) => Promise<void>;
+  readonly json: boolean;
+  /** Tables have all columns with whole values, however long their lines become. */
+  readonly wide: boolean;
+  /** Columns of the terminal, where it tells. */
+  readonly columns: number | undefined;
+  /** Colours a text where whoever reads wants colours. */
+  readonly paint: (tone: Tone, text: string) => string;
+  readonly clock: Clock;
 }
 
 /** Writes a command's answer: text for people or JSON for programs. */
 export class Output {
-  readonly #write: (output: string | Uint8Array) => Promise<void>;
-  readonly json: boolean;
+  readonly #options: OutputOptions;
 
-  constructor(write: (output: string | Uint8Array) => Promise<void>, json: boolean) {
-    this.#write = write;
-    this.json = json;
+  constructor(options: OutputOptions) {
+    this.#options = options;
+  }
+
+  get json(): boolean {
+    return this.#options.json;
   }
 
   /** Prints a line for people, with anything that a terminal would obey made visible. */
   async line(text = ''): Promise<void> {
-    await this.#write(`${safeText(text)}\n`);
+    await this.#options.write(`${safeText(text)}\n`);
+  }
+
+  /** Prints a line that begins with a state, in that state's colour. */
+  async stateLine(state: string, text: string): Promise<void> {
+    await this.#options.write(`${this.#paint(toneOf(state), safeText(state))}${safeText(text)}\n`);
   }
 
   /** Writes bytes of a file as they are, whatever a terminal makes of them. */
   async bytes(content: Uint8Array): Promise<void> {
-    await this.#write(content);
+    await this.#options.write(content);
   }
 
-  /** Prints a table for people, with safe cells, and with headings even when there are no rows. */
-  async table(
-    columns: readonly (string | RightColumn)[],
-    rows: readonly (readonly string[])[],
-  ): Promise<void> {
-    const cells = [
-      columns.map((column) => (typeof column === 'string' ? column : column.title)),
-      ...rows.map((row) => row.map(safeText)),
-    ];
-    const widths = columns.map((_, at) => Math.max(...cells.map((row) => (row[at] ?? '').length)));
-    for (const row of cells) {
-      const padded = columns.map((column, at) => {
-        const width = widths[at] ?? 0;
-        return typeof column === 'string' ? (row[at] ?? '').padEnd(width) : (row[at] ?? '').padStart(width);
-      });
-      await this.line(padded.join('  ').trimEnd());
-    }
+  /** Prints a table for people. */
+  async table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): Promise<void> {
+    const { write, wide, columns: width = leastColumns, clock } = this.#options;
+    const room = {
+      columns: wide ? undefined : Math.max(width, leastColumns),
+      now: clock.now(),
+      paint: this.#paint,
+    };
+    await write(`${tableLines(columns, rows, room).join('\n')}\n`);
   }
+
+  readonly #paint = (tone: Tone | undefined, text: string): string =>
+    tone === undefined ? text : this.#options.paint(tone, text);
 
   /** Prints the only document of a command, for programs. */
   async document(value: unknown): Promise<void> {
-    await this.#write(`${JSON.stringify(value, null, 2)}\n`);
+    await this.#options.write(`${JSON.stringify(value, null, 2)}\n`);
   }
 
   /** Prints one of many documents for programs, each on one line. */
   async record(value: unknown): Promise<void> {
-    await this.#write(`${JSON.stringify(value)}\n`);
+    await this.#options.write(`${JSON.stringify(value)}\n`);
   }
 }

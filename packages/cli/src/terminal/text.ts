@@ -88,3 +88,8 @@ export function shortPointId(pointId: string): string {
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
+
+/** Short name of a resource for people: the last part of its ARN, a bucket's name or an instance's id. */
+export function shortNameOf(arn: string): string {
+  return arn.slice(Math.max(arn.lastIndexOf(':'), arn.lastIndexOf('/')) + 1) || arn;
+}

@@ -97,7 +97,9 @@ describe('a bucket of which only the key is left', () => {
       ],
       damaged: [],
     });
-    expect((await cli.run('extract', bucket, '--list')).out).toMatch(/^POINT +RESOURCE +TAKEN +TYPE/);
+    expect((await cli.run('extract', bucket, '--list', '--wide')).out).toMatch(
+      /^POINT +RESOURCE +TAKEN +TYPE/,
+    );
     expect(cli.connected).toEqual([]);
     expect(cli.opened).toEqual(['vault-bucket', 'vault-bucket']);
     expect(cli.closed).toBe(2);
@@ -343,7 +345,7 @@ describe('a degraded point', () => {
   test('is listed as one', async () => {
     const { clean, degraded } = await withDegraded();
 
-    const { out } = await cli.run('extract', bucket, '--list');
+    const { out } = await cli.run('extract', bucket, '--list', '--wide');
 
     expect(out).toMatch(new RegExp(`^${degraded.point} .*  degraded \\(1 missing, 0 older\\)$`, 'm'));
     expect(out).toMatch(new RegExp(`^${clean.point} .*  clean$`, 'm'));

@@ -52,7 +52,9 @@ test('lists holds and releases one by the beginning of its id', async () => {
     reason: 'case 7',
     setAt: new Date('2026-11-01T00:00:00Z'),
   });
-  expect((await cli.run('hold', 'list')).out).toMatch(new RegExp(`^${hold}  point ${point} .*case 7$`, 'm'));
+  expect((await cli.run('hold', 'list', '--wide')).out).toMatch(
+    new RegExp(`^${hold}  point ${point} .*case 7$`, 'm'),
+  );
 
   const { code, out } = await cli.run('hold', 'release', 'abab', '--reason', 'over');
 

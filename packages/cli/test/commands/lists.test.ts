@@ -35,9 +35,9 @@ test('lists the points of a resource, the newest first', async () => {
 
   expect(code).toBe(0);
   expect(out).toBe(`\
-POINT                              RESOURCE             TYPE         TAKEN                 EXPIRES               HOLDS     FILES     SIZE   STORED  WARNINGS  STATE
-20261121T020000Z-00000000000000bb  arn:aws:s3:::photos  incremental  2026-11-21 02:00:00Z  2026-12-24 00:00:00Z  abababab      3  4.9 KiB  2.0 KiB         2  degraded (2 missing, 0 older)
-20261120T020000Z-00000000000000aa  arn:aws:s3:::photos  full         2026-11-20 02:00:00Z  2026-12-24 00:00:00Z  -             3  4.9 KiB  2.0 KiB         0  clean
+POINT                  RESOURCE  TAKEN     EXPIRES     SIZE  STATE
+20261121T020000Z-0000  photos    58 h ago  in 30 d  4.9 KiB  degraded
+20261120T020000Z-0000  photos    3 d ago   in 30 d  4.9 KiB  clean
 the newest of these points of arn:aws:s3:::photos is degraded; the last clean one is ${older}
 `);
 });
@@ -108,9 +108,9 @@ test('lists runs with what was asked, how long they took, and their point or err
 
   expect(code).toBe(0);
   expect(out).toBe(`\
-RUN                               RESOURCE             PLAN    TYPE                      STATE      STARTED               TOOK  POINT OR ERROR
-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  arn:aws:s3:::photos  weekly  incremental               failed     2026-11-23 13:01:30Z   0 s  bucket\\x1b[2J photos is gone
-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  arn:aws:s3:::photos  daily   full (incremental asked)  completed  2026-11-23 12:00:00Z  90 s  20261121T020000Z-00000000000000bb
+RUN       RESOURCE  STATE      STARTED     TOOK  POINT OR ERROR
+bbbbbbbb  photos    failed     0 s ago      0 s  bucket\\x1b[2J photos is gone
+aaaaaaaa  photos    completed  62 min ago  90 s  20261121T020000Z-0000
 `);
   expect(await cli.json('runs', '--plan', 'daily')).toMatchObject([{ runId: done.runId }]);
   expect(await cli.json('runs', '--resource', 'arn:aws:s3:::photos', '--limit', '1')).toMatchObject([

@@ -103,7 +103,7 @@ test('a plan is quoted resource by resource, with the sum, and without what is a
   const { code, out } = await cli.run('quote', 'daily');
 
   expect(code).toBe(0);
-  expect(out).toMatch(/^arn:aws:s3:::photos +73 KiB /m);
+  expect(out).toMatch(/^photos +73 KiB /m);
   expect(out).toMatch(/vol-0a1 +8\.0 GiB +8\.0 GiB /);
   expect(out).toMatch(/^together +8\.0 GiB /m);
   expect(out).not.toContain('vol-0b2');

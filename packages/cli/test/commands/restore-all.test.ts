@@ -45,7 +45,7 @@ test('restores every resource of a plan after one quote and one yes', async () =
   const { code, out, err } = await cli.run('restore', '--all', '--plan', 'daily', '--to-original');
 
   expect(err).toBe('restore 2 resources? [y/N] ');
-  expect(out).toMatch(/^RESOURCE +POINT +TAKEN +STATE +FILES +SIZE +TO +NOW\n/);
+  expect(out).toMatch(/^RESOURCE +TAKEN +STATE +SIZE +TO +NOW\n/);
   expect(out).toContain('quote      2 resources, 6 files, 6.1 KiB to write, ');
   expect(out).toMatch(/cost {7}about \$0\.\d+ \(list prices of us-east-1, .*\), within about \d+ s\n/);
   expect(out).toContain('2 of 2 resources restored\n');
@@ -126,7 +126,7 @@ test.for([
   const { cli, docs } = await backedUp();
   ending(cli, { [docs]: report });
 
-  const done = await cli.run('restore', '--all', '--to-original', '--yes');
+  const done = await cli.run('restore', '--all', '--to-original', '--wide', '--yes');
 
   expect(done.out).toMatch(text);
   expect(done.out).toContain('1 of 2 resources restored; the same command tries the others again');

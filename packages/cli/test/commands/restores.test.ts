@@ -4,7 +4,7 @@ import { bucketArn, CliUnderTest } from '../cli-under-test.ts';
 
 const point = '20261121T020000Z-00000000000000bb' as PointId;
 const id = '0123456789abcdef0123456789abcdef';
-const shortId = '0123456789ab';
+const shortId = '01234567';
 const target = 's3://rescue/';
 const report = { state: 'completed', files: 3, written: 3, bytes: 4096, same: 0, kept: 0, failed: 0 };
 
@@ -49,9 +49,9 @@ test('lists restores, the newest first, with what each came to', async () => {
   const { code, out } = await cli.run('restores');
 
   expect(out).toBe(`\
-RESTORE       STATE      STARTED                 TOOK  FILES     SIZE  POINT                              TARGET
-${shortId}  running    2026-11-23 11:00:00Z  60 min      -        -  ${point}  ${target}
-ffffffffffff  completed  2026-11-22 11:00:00Z   2 min     12  2.0 KiB  ${point}  ${target}
+RESTORE   STATE      STARTED       TOOK     SIZE  TARGET
+${shortId}  running    60 min ago  60 min        -  ${target}
+ffffffff  completed  25 h ago     2 min  2.0 KiB  ${target}
 `);
   expect(code).toBe(0);
   expect(await cli.json('restores', '--to', '2026-11-22')).toMatchObject([

@@ -24,8 +24,8 @@ test('shows which points other rules keep and drop', async () => {
   expect(code).toBe(0);
   expect(out).toContain('12 points: 2 kept longer, 0 dropped earlier, 10 as before');
   expect(out.split('\n').filter((line) => line.endsWith('longer'))).toEqual([
-    expect.stringMatching(/20261130T\d+Z.* weekly +longer$/),
-    expect.stringMatching(/20261123T\d+Z.* weekly +longer$/),
+    expect.stringMatching(/20261130T\d+Z-[0-9a-f]{4} .* weekly +longer$/),
+    expect.stringMatching(/20261123T\d+Z-[0-9a-f]{4} .* weekly +longer$/),
   ]);
 });
 

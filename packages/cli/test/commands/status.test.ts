@@ -42,7 +42,7 @@ test('shows the vault, what is overdue or unprotected, what fails, and the last 
 
   const { code, out, err } = await cli.run('status');
 
-  expect(out.replaceAll(/[0-9a-f]{32}/g, '<run>'.padEnd(32))).toBe(`\
+  expect(out.replaceAll(/\b[0-9a-f]{8}\b/g, '<run>'.padEnd(8))).toBe(`\
 vault      vault-bucket (eu-west-1)
 resources  3: 1 protected, 0 degraded, 1 overdue, 1 unprotected
 content    9.8 KiB in the newest points; "holdfast usage" says what is stored, and what it costs
@@ -51,17 +51,18 @@ restores   into 2 buckets: b, photos
 coverage   every bucket, instance and volume with data has a plan
 
 degraded, overdue or unprotected
-RESOURCE                                           STANDING     AGE   RPO  PROBLEM
-arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  overdue      3 d  30 h  last run failed
-arn:aws:s3:::typo                                  unprotected    -     ?  plan "dayly" is not deployed; correct the tag or deploy it
+RESOURCE  STANDING     AGE   RPO  PROBLEM
+vol-0a1   overdue      3 d  30 h  last run failed
+typo      unprotected    -     ?  plan "dayly" is not deployed; correct the tag
+                                  or deploy it
 
 last run failed
-RESOURCE                                           RUN                               ENDED                 ERROR
-arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  <run>                             2026-11-23 02:01:00Z  the volume is gone
+RESOURCE  RUN       ENDED     ERROR
+vol-0a1   <run>     10 h ago  the volume is gone
 
 last cycles
-CYCLE                               STATE   STARTED                 TOOK
-daily-incremental-20261123T020000Z  failed  2026-11-23 02:00:01Z  12 min
+CYCLE                               STATE   STARTED     TOOK
+daily-incremental-20261123T020000Z  failed  10 h ago  12 min
 `);
   expect(err).toBe('');
   expect(code).toBe(0);
@@ -110,13 +111,11 @@ test('shows a resource whose newest point lacks entries as degraded, beside its 
   });
 
   const status = await cli.run('status', '--check');
-  const resources = await cli.run('resources');
+  const resources = await cli.run('resources', '--wide');
 
   expect(status.code).toBe(5);
   expect(status.out).toContain('resources  1: 0 protected, 1 degraded, 0 overdue, 0 unprotected');
-  expect(status.out).toContain(
-    `degraded  16 h  30 h  the newest point could not read 7 entries and lacks 5; the last clean one is ${oldPoint}`,
-  );
+  expect(status.out).toContain('degraded  16 h  30 h  the newest point could not read 7 entries and\n');
   expect(resources.out).toMatch(/degraded +2026-11-23 02:00:00Z +2026-11-22 20:00:00Z +16 h/);
   expect(await cli.json('resources')).toMatchObject([
     {
@@ -184,10 +183,11 @@ test('lists resources with their age against the RPO', async () => {
 
   expect(code).toBe(0);
   expect(out).toBe(`\
-RESOURCE                                           PLAN   STANDING     LAST POINT            LAST CLEAN             AGE      RPO  PROBLEM
-arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  daily  overdue      2026-11-20 02:00:00Z  2026-11-20 02:00:00Z   3 d     30 h  last run failed
-arn:aws:s3:::photos                                daily  protected    2026-11-23 02:00:00Z  2026-11-23 02:00:00Z  10 h     30 h  -
-arn:aws:s3:::typo                                  dayly  unprotected  -                     -                        -  unknown  plan "dayly" is not deployed; correct the tag or deploy it
+RESOURCE  PLAN   STANDING      AGE      RPO  PROBLEM
+vol-0a1   daily  overdue       3 d     30 h  last run failed
+photos    daily  protected    10 h     30 h  -
+typo      dayly  unprotected     -  unknown  plan "dayly" is not deployed;
+                                             correct the tag or deploy it
 `);
 });
 
@@ -265,9 +265,9 @@ test('names restores that are under way or left something out, and no older ones
 
   expect(out).toContain(`\
 restores of 14 days that are under way, or did not bring everything back
-RESTORE       STATE    STARTED               TARGET
-bbbbbbbbbbbb  running  2026-11-23 09:00:00Z  s3://rescue/
-cccccccccccc  failed   2026-11-22 09:00:00Z  s3://rescue/
+RESTORE   STATE    STARTED   TARGET
+bbbbbbbb  running  3 h ago   s3://rescue/
+cccccccc  failed   27 h ago  s3://rescue/
 `);
   expect(await cli.json('status')).toMatchObject({ restores: [{ state: 'running' }, { state: 'failed' }] });
 });

@@ -98,7 +98,7 @@ test('backs up what changed since the newest point, which lists, comparisons and
   expect(diff.out).toContain('~ b/c');
   expect(await machine.run('verify', '--all')).toMatchObject({ code: 0 });
   expect((await machine.run('audit', 'verify')).out).toContain('unbroken');
-  expect((await machine.run('runs')).out).toContain('holdfast:directory:');
+  expect((await machine.run('runs', '--wide')).out).toContain('holdfast:directory:');
   expect((await machine.run('status')).out).toContain('1: 1 protected');
 });
 

@@ -23,7 +23,7 @@ test('a volume that is backed up with its instance is protected, and said to be 
   const status = await cli.run('status', '--check');
   const document = await cli.json('resources');
 
-  expect(resources.out).toMatch(/volume\/vol-0a1 +daily, with i-0a1 +protected/);
+  expect(resources.out).toMatch(/^vol-0a1 +daily, with i-0a1 +protected/m);
   expect(status.code).toBe(0);
   expect(status.out).toContain('resources  2: 2 protected');
   expect(status.out).toContain('failing    0 resources');
