@@ -3,9 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateKeyCommand, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms';
-import { KmsKeyring, S3ObjectStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import { DescribeSnapshotsCommand } from '@aws-sdk/client-ec2';
+import { KmsKeyring, makeClients, S3ObjectStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import { EbsBlockSource, makeEbsClients } from '@holdfast/aws/ebs';
 import { connectStorage, runCli } from '@holdfast/cli';
 import {
+  type AllServices,
   backUpFiles,
   commitPoint,
   consolidatePoint,
@@ -14,10 +17,15 @@ import {
   type ResourceArn,
   type RunId,
   withOfflineRecipient,
-  type WriteServices,
 } from '@holdfast/engine';
-import { MemoryCatalog, MemoryChunkIndex, MemorySource, MemoryWorkStore } from '@holdfast/engine/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import {
+  MemoryCatalog,
+  MemoryChunkIndex,
+  MemorySource,
+  MemoryWorkStore,
+  putImagePoint,
+} from '@holdfast/engine/testing';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { makeVaultBucket } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';
 
@@ -37,7 +45,7 @@ async function makeVault() {
   const bucket = await makeVaultBucket(clients.s3);
   const random = new SystemRandom();
   const keyring = new KmsKeyring(clients.kms, keyArn);
-  const services: WriteServices = {
+  const services: AllServices = {
     store: new S3ObjectStore(clients, bucket, clock),
     keyring: withOfflineRecipient(keyring, String(publicKey.export({ type: 'spki', format: 'pem' }))),
     catalog: new MemoryCatalog(),
@@ -66,7 +74,7 @@ async function makeVault() {
   const step = await consolidatePoint(services, keys, plan, { shouldStop: () => false });
   if (!step.done) throw new Error('it stopped');
   const { root } = await commitPoint(services, keys, plan, async () => Promise.resolve(step.content));
-  return { bucket, folder, keyArn, offlineKey, container: root.container?.pack ?? '' };
+  return { services, bucket, folder, keyArn, offlineKey, container: root.container?.pack ?? '' };
 }
 
 /** The command line on a machine that has never seen a deployment. */
@@ -127,4 +135,46 @@ test('the offline key opens the bucket after its KMS key is gone', async () => {
   expect(online).toMatchObject({ code: 1, err: expect.stringContaining('use the offline key') });
   expect(offline).toMatchObject({ code: 0, err: '' });
   expectRestored(copy);
+});
+
+test('a volume comes out of a bucket and its key into snapshots of another account and region', async () => {
+  const { services, bucket, folder } = await makeVault();
+  const blockBytes = 512 * 1024;
+  const content = new Uint8Array(3 * blockBytes).fill(1, 0, blockBytes).fill(2, 2 * blockBytes);
+  await putImagePoint(services, { volumes: [{ volume: 'vol-0a1', content }] });
+  const credentials = { accessKeyId: '222233334444', secretAccessKey: 'secret' };
+  const file = join(folder, 'credentials');
+  writeFileSync(
+    file,
+    `[elsewhere]\naws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = secret\n`,
+  );
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const where = ['--to-snapshots', 'eu-west-3', '--snapshot-profile', 'elsewhere', '--json'];
+
+  const { code, out } = await run('extract', `s3://${bucket}`, 'i-0123456789abcdef0', ...where);
+
+  expect(code).toBe(0);
+  const [written] = (JSON.parse(out) as { snapshots: { snapshot: string; blocks: number }[] }).snapshots;
+  const there = { region: 'eu-west-3', credentials };
+  const [elsewhere, { ebs }] = [makeClients(there), makeEbsClients(there)];
+  onTestFinished(() => {
+    elsewhere.destroy();
+    ebs.destroy();
+  });
+  const SnapshotIds = [written?.snapshot ?? ''];
+  const { Snapshots } = await elsewhere.ec2.send(new DescribeSnapshotsCommand({ SnapshotIds }));
+  expect(Snapshots).toMatchObject([{ OwnerId: credentials.accessKeyId, VolumeSize: 1 }]);
+  await expect(clients.ec2.send(new DescribeSnapshotsCommand({ SnapshotIds }))).rejects.toThrow();
+  const source = new EbsBlockSource(ebs, clock, services.random);
+  const found = new Map<number, number | undefined>();
+  for await (const { blocks } of source.list(SnapshotIds[0] ?? '', 0))
+    for (const { index, token = '' } of blocks) {
+      const block = await source.read(SnapshotIds[0] ?? '', { index, token });
+      if (block !== 'expired') found.set(index, new Set(block.bytes).size === 1 ? block.bytes[0] : undefined);
+    }
+  expect([...found]).toEqual([
+    [0, 1],
+    [2, 2],
+  ]);
 });

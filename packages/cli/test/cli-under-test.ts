@@ -34,6 +34,7 @@ import {
   MemoryChunkIndex,
   MemoryKeyring,
   MemoryObjectStore,
+  MemorySnapshotWriter,
   MemorySource,
   MemoryWorkStore,
   type PlantedVolume,
@@ -199,6 +200,9 @@ export class CliUnderTest {
   readonly connected: ConnectOptions[] = [];
   /** Buckets that were opened without a deployment. */
   readonly opened: string[] = [];
+  /** Places of snapshots that were written without a deployment, and the snapshots. */
+  readonly openedWriters: { readonly region: string; readonly profile: string | undefined }[] = [];
+  readonly written = new MemorySnapshotWriter();
   closed = 0;
   /** Snapshots that EBS has. */
   readonly snapshots = new Set<string>();
@@ -234,6 +238,10 @@ export class CliUnderTest {
           return this.store;
         },
         keyring: this.keyring,
+        openSnapshotWriter: async (region, profile) => {
+          this.openedWriters.push({ region, profile });
+          return this.written;
+        },
         close: () => void this.closed++,
       }),
       connect: async (options) => {

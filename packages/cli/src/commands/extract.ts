@@ -36,6 +36,7 @@ import {
   restoreToFile,
   volumeOption,
 } from '../restore/restore-disk-images.ts';
+import { type SnapshotOfPoint, snapshotLine, writeToSnapshot } from '../restore/write-snapshots.ts';
 import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
 import { pointDigits, ids, resources, right, states, times, wideOnly } from '../terminal/table.ts';
 import { bytesText } from '../terminal/text.ts';
@@ -56,6 +57,12 @@ export const extractCommand = defineCommand({
       .argument('[point|resource]', 'which point; a container has but one')
       .option('--list', 'list the points of the source, the newest first')
       .option('--to <directory>', 'where to restore')
+      .option(
+        '--to-snapshots <region>',
+        'of an image: write its volumes into new snapshots of EBS in this region',
+      )
+      .option('--snapshot-profile <profile>', 'of --to-snapshots: the profile of another account')
+      .option('--snapshot-key <arn>', 'of --to-snapshots: the KMS key that encrypts them')
       .addOption(pathOption)
       .addOption(timeOption)
       .addOption(volumeOption)
@@ -64,11 +71,14 @@ export const extractCommand = defineCommand({
       .option('--offline-key <file>', "private key of the vault's offline recipient, in PEM")
       .option('--passphrase-env <name>', 'variable with the passphrase of that key'),
   async run(context, options, where, name) {
-    const { list, to, overwrite, path, time, volume, format } = options;
-    if (list === true && (name !== undefined || to !== undefined))
+    const { list, to, toSnapshots, overwrite, path, time, volume, format } = options;
+    if (list === true && (name ?? to ?? toSnapshots) !== undefined)
       throw new UsageError('--list takes the source alone');
-    if (list !== true && to === undefined)
-      throw new UsageError('name a directory with --to, or ask what there is with --list');
+    if (list !== true && (to === undefined) === (toSnapshots === undefined))
+      throw new UsageError(
+        'name a directory with --to, or a region with --to-snapshots, or ask what there is with --list',
+      );
+    checkSnapshotOptions(options);
     // A shell's empty variable would otherwise mean the current directory.
     if (to === '') throw new UsageError('the directory after --to is empty; name it');
     const source = await openExtractSource(where, context);
@@ -76,15 +86,33 @@ export const extractCommand = defineCommand({
       const request = { name, time, list: list === true };
       const found = await findPoints(source, options, request, context);
       const outcome =
-        to === undefined
-          ? await printPoints(found, context)
-          : await extract(found, { directory: to, paths: path, overwrite, volume, format }, context);
+        toSnapshots !== undefined
+          ? await extractToSnapshots(found, { ...options, region: toSnapshots }, context)
+          : to === undefined
+            ? await printPoints(found, context)
+            : await extract(found, { directory: to, paths: path, overwrite, volume, format }, context);
       return found.damaged.length > 0 ? exitCodes.damaged : outcome;
     } finally {
       if ('close' in source) await source.close();
     }
   },
 });
+
+interface SnapshotOptions {
+  readonly toSnapshots?: string | undefined;
+  readonly snapshotProfile?: string | undefined;
+  readonly snapshotKey?: string | undefined;
+  readonly path?: readonly string[] | undefined;
+  readonly format: ImageFormat;
+}
+
+function checkSnapshotOptions(options: SnapshotOptions): void {
+  const { toSnapshots, snapshotProfile, snapshotKey, path, format } = options;
+  if (toSnapshots === undefined && (snapshotProfile ?? snapshotKey) !== undefined)
+    throw new UsageError('--snapshot-profile and --snapshot-key belong to --to-snapshots');
+  if (toSnapshots !== undefined && (path !== undefined || format !== 'raw'))
+    throw new UsageError('--to-snapshots makes whole volumes; leave --path and --format out');
+}
 
 interface Found {
   /** All points of the list, or the one that is extracted. */
@@ -224,6 +252,32 @@ async function extract(
   }
   await printOutcome(outcome, { pointId: point, directory, ...degraded }, out);
   return outcome.lostPages.length > 0 ? exitCodes.damaged : exitCodeOfOutcome(outcome);
+}
+
+/** Writes an image's volumes into snapshots of another account or region; nothing is there besides the source and a key. */
+async function extractToSnapshots(
+  found: Found,
+  {
+    region,
+    snapshotProfile,
+    snapshotKey: keyArn,
+    volume,
+  }: SnapshotOptions & { readonly region: string; readonly volume?: string | undefined },
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { out } = context;
+  const reader = await found.open();
+  const chosen = await chooseVolumes(reader, volume, 'raw', context);
+  const writer = await (await context.connectStorage()).openSnapshotWriter(region, snapshotProfile);
+  const snapshots: SnapshotOfPoint[] = [];
+  for (const { volume: one } of chosen) {
+    const written = await writeToSnapshot(reader, one, writer, { region, keyArn }, context);
+    snapshots.push(written);
+    if (!out.json) await out.line(snapshotLine(written));
+  }
+  if (out.json) await out.document({ pointId: reader.root.point, region, snapshots });
+  else await out.line(`volumes can be made of them once EBS has completed them, which takes some minutes`);
+  return exitCodes.ok;
 }
 
 /** Name of the record of an image: its volumes with their places and tags, and the machine that they belonged to. */

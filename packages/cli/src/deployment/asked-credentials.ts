@@ -11,7 +11,11 @@ function askMfaCode(terminal: Terminal): (serial: string) => Promise<string> {
   };
 }
 
-/** The SDK's own chain of credentials, which asks somebody at a terminal for codes; one code is good for all clients. */
-export function credentialsAskedFor(terminal: Terminal | undefined) {
-  return terminal && defaultProvider({ mfaCodeProvider: askMfaCode(terminal) });
+/**
+ * The SDK's own chain of credentials, which asks somebody at a terminal for codes; one code is good for all clients.
+ * @param profile - instead of the one that the process has
+ */
+export function credentialsAskedFor(terminal: Terminal | undefined, profile?: string) {
+  if (terminal === undefined && profile === undefined) return undefined;
+  return defaultProvider({ profile, ...(terminal && { mfaCodeProvider: askMfaCode(terminal) }) });
 }

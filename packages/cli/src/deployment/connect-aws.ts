@@ -17,9 +17,11 @@ import {
   S3ObjectStore,
   S3WorkStore,
   SystemClock,
+  SystemRandom,
   toEngineError,
   volumeOfArn,
 } from '@holdfast/aws';
+import type { EbsClients } from '@holdfast/aws/ebs';
 import { Ec2Images } from '@holdfast/aws/ec2';
 import {
   AccountInventory,
@@ -259,10 +261,18 @@ export function connectStorage(
   const s3 = makeS3Clients({ region, credentials });
   const kms = makeKmsClient({ region, credentials });
   const clock = new SystemClock();
+  let ebs: EbsClients['ebs'] | undefined;
   return {
     openBucket: (name) => new S3ObjectStore(s3, name, clock),
     keyring: new KmsKeyring(kms),
+    openSnapshotWriter: async (place, profile) => {
+      const { EbsSnapshotWriter, makeEbsClients } = await import('@holdfast/aws/ebs');
+      const own = profile === undefined ? credentials : credentialsAskedFor(terminal, profile);
+      ({ ebs } = makeEbsClients({ region: place, credentials: own }));
+      return new EbsSnapshotWriter(ebs, clock, new SystemRandom());
+    },
     close: () => {
+      ebs?.destroy();
       s3.s3.destroy();
       s3.s3WithoutRetries.destroy();
       kms.destroy();

@@ -10,6 +10,7 @@ import type {
   ResourceArn,
   ResourceRow,
   SnapshotStates,
+  SnapshotWriter,
   WorkStore,
 } from '@holdfast/engine';
 import type { ProtectionFact, SourceFacts } from '@holdfast/aws/inventory';
@@ -100,6 +101,8 @@ export interface Connection {
 export interface ConnectedStorage {
   openBucket(name: string): ObjectStore;
   readonly keyring: Keyring;
+  /** Writes snapshots of EBS in that region, in the account of that profile. @param profile - whose else the buckets are read with */
+  openSnapshotWriter(region: string, profile?: string): Promise<SnapshotWriter>;
   close(): void;
 }
 

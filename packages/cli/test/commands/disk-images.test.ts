@@ -231,3 +231,56 @@ test('ls lists the volumes of an image, and says which blocks are in the vault',
     '"etc/passwd" is on no volume of this image; begin with a "/", or with one of /dev/xvda, /dev/sdf',
   );
 });
+
+describe('extract --to-snapshots', () => {
+  const source = ['extract', 's3://vault-bucket'];
+
+  test('writes an image into snapshots of another region and account, with the bucket and the key alone', async () => {
+    cli.catalog = new MemoryCatalog();
+    const elsewhere = ['--to-snapshots', 'eu-west-3', '--snapshot-profile', 'forensics'];
+
+    const { code, out } = await cli.run(...source, point, ...elsewhere, '--snapshot-key', 'arn:key');
+
+    expect(code).toBe(0);
+    expect(cli.openedWriters).toEqual([{ region: 'eu-west-3', profile: 'forensics' }]);
+    const written = [...cli.written.snapshots.values()];
+    expect(written.map(({ state, order }) => [state, order.sizeGiB, order.encryption])).toEqual([
+      ['completed', 1, { keyArn: 'arn:key' }],
+      ['completed', 1, { keyArn: 'arn:key' }],
+    ]);
+    expect(written.map(({ blocks }) => [...blocks.keys()].sort((a, b) => a - b))).toEqual([[0, 5, 39], [7]]);
+    for (const [at, id] of ['vol-0a1', 'vol-0b2'].entries())
+      for (const [index, block] of written[at]!.blocks)
+        expect(
+          Buffer.compare(block, contents[id]!.subarray(index * blockBytes, (index + 1) * blockBytes)),
+        ).toBe(0);
+    expect(out).toContain('volume vol-0a1 (/dev/xvda), 1 GiB, is snap-00000000000000001: 3 blocks written');
+  });
+
+  test('seals no snapshot of a volume that is damaged, and names it', async () => {
+    cli.store.decay('packs/', 60);
+
+    const { code, err } = await cli.run(
+      ...source,
+      point,
+      '--to-snapshots',
+      'eu-west-3',
+      '--volume',
+      'vol-0a1',
+    );
+
+    expect(code).toBe(4);
+    expect(err).toContain('snapshot snap-00000000000000001 in eu-west-3 is not whole; delete it');
+    expect([...cli.written.snapshots.values()].map(({ state }) => state)).toEqual(['pending']);
+  });
+
+  test.each([
+    ['--to', 'out', '--to-snapshots', 'eu-west-3'],
+    ['--to', 'out', '--snapshot-profile', 'forensics'],
+    ['--to-snapshots', 'eu-west-3', '--format', 'qcow2'],
+    ['--list', '--to-snapshots', 'eu-west-3'],
+  ])('takes no %s %s with %s', async (...options) => {
+    expect((await cli.run(...source, point, ...options)).code).toBe(2);
+    expect(cli.openedWriters).toEqual([]);
+  });
+});
