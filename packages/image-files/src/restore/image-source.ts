@@ -1,7 +1,8 @@
 import type { FileNode, NodeKind } from '@holdfast/disk';
 import {
-  type BackupError,
+  BackupError,
   equalBytes,
+  isOfKind,
   type KeyRange,
   mapConcurrent,
   pathRangeOf,
@@ -14,6 +15,7 @@ import {
   type SourceEntry,
   SourceEntryError,
 } from '@holdfast/engine';
+import { isAtFault } from '../file-system-errors.ts';
 import type { PointImage } from '../point-image.ts';
 import { readInStretches } from '../read-in-stretches.ts';
 import { bytesOfLatin, latinOf } from './latin-text.ts';
@@ -44,9 +46,15 @@ export class ImageSource implements RestoreSource {
     return Promise.resolve(new ImageFiles((latin) => this.#walk(latin, signal), latinRangeOf(range), signal));
   }
 
-  /** Names of a file system are never in each other's way: one that is there twice is not restored. */
-  async find(): Promise<undefined> {
-    return Promise.resolve(undefined);
+  /**
+   * Names of a file system are never in each other's way: one that is there twice is not restored. But a link that was
+   * asked for has the place of what it leads to, if that was asked for by the same path: `/bin` and `/bin/`.
+   */
+  async find(path: Uint8Array, signal?: AbortSignal): Promise<SourceEntry | undefined> {
+    const asked = this.#paths.find(({ entryPath }) => entryPath === latinOf(path));
+    if (asked === undefined || isTree(asked)) return undefined;
+    const { node } = await getNode(this.#image, asked.asked);
+    return (await entryOfNode(path, node, signal))?.entry;
   }
 
   /** Takes entries from the top of the selected trees. */
@@ -83,18 +91,39 @@ export class ImageSource implements RestoreSource {
   }
 
   async *#walkPath(
-    { asked, entryPath }: SelectedPath,
+    selected: SelectedPath,
     range: LatinRange,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<OrderedStep> {
+    const { asked, entryPath } = selected;
     const { from = '', to } = range;
-    const isTree = entryPath === '' || entryPath.endsWith('/');
     if (to !== undefined && entryPath >= to) return;
-    if (entryPath < from && !(isTree && from.startsWith(entryPath))) return;
-    const { fileSystem, node } = await getNode(this.#image, asked);
-    if (isTree) yield* walkInPathOrder({ fileSystem, root: node, prefix: entryPath }, range, signal);
+    if (entryPath < from && !(isTree(selected) && from.startsWith(entryPath))) return;
+    const found = await this.#getNode(asked);
+    if (found instanceof BackupError) {
+      yield { path: entryPath, error: found };
+      return;
+    }
+    const { fileSystem, node } = found;
+    if (isTree(selected))
+      yield* walkInPathOrder({ fileSystem, root: node, prefix: entryPath }, range, signal);
     else yield { path: entryPath, node };
   }
+
+  /** A path was looked up before: what is wrong with it now concerns what is below it, and no other one. */
+  async #getNode(asked: string): Promise<Awaited<ReturnType<typeof getNode>> | SourceEntryError> {
+    try {
+      return await getNode(this.#image, asked);
+    } catch (error) {
+      if (!isAtFault(error) && !isOfKind(error, 'unknown')) throw error;
+      const why = `cannot be found any more: ${error.message}`;
+      return new SourceEntryError('unreadable', asked, why, { cause: error });
+    }
+  }
+}
+
+function isTree({ entryPath }: SelectedPath): boolean {
+  return entryPath === '' || entryPath.endsWith('/');
 }
 
 interface ListedFile extends PlannedItem {
@@ -114,6 +143,8 @@ class ImageFiles implements RestoredFiles {
   readonly #signal: AbortSignal | undefined;
   #loaded: AsyncGenerator<Loaded> | undefined;
   #open: (Loaded & { readonly from: number }) | undefined;
+  /** Loaded in search of another one. */
+  #passedOver: Loaded | undefined;
 
   constructor(
     walk: (range: LatinRange) => AsyncIterable<OrderedStep>,
@@ -126,32 +157,33 @@ class ImageFiles implements RestoredFiles {
   }
 
   async next(): Promise<RestoredFile | LeftOutFile | undefined> {
-    this.#loaded ??= mapConcurrent(this.#walk(this.#range), filesAtOnce, async (step) => this.#load(step));
-    const next = await this.#loaded.next();
-    this.#open = next.done === true ? undefined : { ...next.value, from: 0 };
-    return this.#open?.file;
+    const next = this.#passedOver ?? (await this.#load());
+    this.#passedOver = undefined;
+    this.#open = next && { ...next, from: 0 };
+    return next?.file;
   }
 
-  /** @throws SourceEntryError it could be read before, and cannot now: its directory is damaged since. */
+  /**
+   * A file that could be read before, and cannot now, as its directory is damaged since, fails by its content: so whoever
+   * writes it ends what was begun, and the others are restored.
+   */
   async open(path: Uint8Array, from: number): Promise<RestoredFile> {
-    const file = await this.next();
-    if (file === undefined || !('entry' in file) || !equalBytes(file.entry.path, path)) {
-      const why =
-        file !== undefined && 'why' in file && file.why instanceof Error ? `: ${file.why.message}` : '';
-      throw new SourceEntryError(
-        'unreadable',
-        new TextDecoder().decode(path),
-        `was begun, and cannot be read any more${why}; restore the other paths`,
-      );
+    const found = await this.#load();
+    if (found !== undefined && 'entry' in found.file && equalBytes(found.file.entry.path, path)) {
+      this.#open = { ...found, from };
+      return found.file;
     }
-    if (this.#open !== undefined) this.#open = { ...this.#open, from };
+    const isLeftOut = found !== undefined && 'why' in found.file && equalBytes(found.file.path, path);
+    if (!isLeftOut) this.#passedOver = found;
+    const file = { entry: entryOfLost(path, from) };
+    this.#open = { file, from, pieces: whyLost(path, isLeftOut ? found.file : undefined) };
     return file;
   }
 
   async *content(): AsyncGenerator<Uint8Array> {
     const { node, pieces, file, from = 0 } = this.#open ?? {};
+    if (pieces instanceof BackupError) throw pieces;
     if (node === undefined || file === undefined || !('entry' in file) || file.entry.kind !== 'file') return;
-    if (pieces !== undefined && !(Symbol.iterator in pieces)) throw pieces;
     if (pieces !== undefined && from === 0) yield* pieces;
     else yield* this.#stream(file.entry, node, from);
   }
@@ -160,7 +192,13 @@ class ImageFiles implements RestoredFiles {
     await this.#loaded?.return(undefined);
   }
 
-  async #load({ path, node, error }: OrderedStep): Promise<Loaded> {
+  async #load(): Promise<Loaded | undefined> {
+    this.#loaded ??= mapConcurrent(this.#walk(this.#range), filesAtOnce, async (step) => this.#fileOf(step));
+    const next = await this.#loaded.next();
+    return next.done === true ? undefined : next.value;
+  }
+
+  async #fileOf({ path, node, error }: OrderedStep): Promise<Loaded> {
     const bytes = bytesOfLatin(path);
     if (node === undefined) return { file: { path: bytes, why: error } };
     try {
@@ -192,6 +230,18 @@ class ImageFiles implements RestoredFiles {
       throw asEntryError(latinOf(path), failure);
     }
   }
+}
+
+/** Nothing is known of it but what was written before. */
+function entryOfLost(path: Uint8Array, from: number): SourceEntry {
+  const facts = { modifiedMs: 0, changeToken: '', attributes: {}, userMetadata: {}, tags: {} };
+  return { path, kind: 'file', size: from + 1, ...facts };
+}
+
+function whyLost(path: Uint8Array, found: RestoredFile | LeftOutFile | undefined): BackupError {
+  if (found !== undefined && 'why' in found && found.why instanceof BackupError) return found.why;
+  const text = new TextDecoder().decode(path);
+  return new SourceEntryError('unreadable', text, 'was begun, and cannot be found any more; restore it anew');
 }
 
 function latinRangeOf(range: KeyRange): LatinRange {

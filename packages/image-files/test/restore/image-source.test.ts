@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import type { ByteSource } from '@holdfast/disk';
-import { bytesSource, makeExtImage, makeScratch } from '@holdfast/disk/testing';
+import { bytesSource, debugfs, makeExtImage, makeScratch } from '@holdfast/disk/testing';
 import {
   extendedAttributesOf,
   findModifiedNs,
@@ -18,12 +18,11 @@ import {
   type KeyRange,
   restoreEntries,
   selectKeys,
-  SourceEntryError,
   StoredBytesDamagedError,
   UnknownNameError,
   type VolumeSnapshot,
 } from '@holdfast/engine';
-import { MemoryTarget } from '@holdfast/engine/testing';
+import { MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PointImage } from '../../src/point-image.ts';
 import { ImageSource } from '../../src/restore/image-source.ts';
@@ -161,15 +160,67 @@ test('a restore that goes on anew behind every entry comes to the same as in one
   expect(target.entries).toEqual(whole.target.entries);
 });
 
-test('a file that was begun and is not there any more is not gone on with by the next one', async () => {
-  const source = new ImageSource(imageOf(bytesSource(disk)), ['/dev/xvda/etc/']);
-  const begun = 'dev/xvda/etc/passw';
-  const files = await source.open({ from: selectKeys([begun])[0]?.from });
+test('a file that was begun and is not there any more fails alone, and its upload is ended', async () => {
+  const uploads = new MemoryUploads();
+  const target = new MemoryTarget(undefined, undefined, { uploads, bytes: mebibyte });
+  const paths = ['/dev/xvda/etc/', '/dev/xvda/var/'];
+  const from = selectKeys(['dev/xvda/var/large'])[0]?.from;
+  const stopping = { range: { from }, target, overwrite: 'never', shouldStop: () => true } as const;
+  const first = await restoreEntries(new ImageSource(imageOf(bytesSource(disk)), paths), stopping);
 
-  await expect(files.open(Buffer.from(begun), 10)).rejects.toThrow(SourceEntryError);
+  const after = await restoreEntries(
+    new ImageSource(imageOf(bytesSource(withoutName(disk, 'large'))), paths),
+    { ...stopping, begun: first.begun, shouldStop: () => false },
+  );
+
+  expect(first.begun).toMatchObject({ bytes: mebibyte });
+  expect(after.failed).toMatchObject([{ path: 'dev/xvda/var/large', name: 'SourceEntryError' }]);
+  expect(target.entries.map(({ entry }) => Buffer.from(entry.path).toString())).toEqual([
+    'dev/xvda/var/sparse',
+  ]);
+  expect(uploads.open).toEqual([]);
 });
 
+/** A disk that has lost the name of a file. */
+function withoutName(bytes: Buffer, name: string): Buffer {
+  const scratchFile = path.join(scratch.path, 'without-name');
+  writeFileSync(scratchFile, bytes);
+  debugfs(scratchFile, [`unlink /var/${name}`]);
+  return readFileSync(scratchFile);
+}
+
 describe('paths', () => {
+  test("a link and what it leads to, asked for by one path, are in each other's way in a tree", async () => {
+    const asked = ['/dev/xvda/settings', '/dev/xvda/settings/'];
+    const source = new ImageSource(imageOf(bytesSource(disk)), asked);
+
+    const from = selectKeys(['dev/xvda/settings/passwd'])[0]?.from;
+
+    const whole = await restore(asked, { target: new MemoryTarget(undefined, 'tree') });
+    const part = {
+      range: { from },
+      selection: [{}],
+      target: new MemoryTarget(undefined, 'tree'),
+      overwrite: 'never',
+    } as const;
+    const outcome = await restoreEntries(source, part);
+
+    expect(whole.paths).toEqual(['dev/xvda/settings']);
+    expect(await source.find(Buffer.from('dev/xvda/settings'))).toMatchObject({ kind: 'symlink' });
+    expect(outcome.failed.map(({ path: where }) => where)).toContain('dev/xvda/settings/passwd');
+  });
+
+  test('one that cannot be found any more, fails alone', async () => {
+    const image = imageOf(bytesSource(disk));
+    const files = new ImageSource(image, ['/dev/xvda/gone', '/dev/xvda/etc/d0']);
+
+    const target = new MemoryTarget();
+    const { failed } = await restoreEntries(files, { range: {}, target, overwrite: 'never' });
+
+    expect(failed).toMatchObject([{ path: 'dev/xvda/gone', name: 'SourceEntryError' }]);
+    expect(target.find('dev/xvda/etc/d0')).toBeDefined();
+  });
+
   test('one that lies in another is restored once', async () => {
     const { paths } = await restore(['/dev/xvda/etc/d/x', '/dev/xvda/etc/d', '/dev/xvda/etc/d/']);
 
