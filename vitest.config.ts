@@ -16,6 +16,8 @@ const alone = ['packages/node/test/{directory-folding,sqlite-flush}.test.ts'];
  * each other, and a young generation of the usual size is collected at every few buffers. They save a seventh of the time.
  */
 const execArgv = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=64'];
+/** Files share a process and what it has loaded of packages; our own modules are loaded anew for each of them. */
+const sharing = { ...limits, execArgv, isolate: false };
 const sequence = { shuffle: { tests: true, files: true } } as const;
 
 export default defineConfig({
@@ -26,11 +28,8 @@ export default defineConfig({
     projects: [
       {
         test: {
-          ...limits,
-          execArgv,
+          ...sharing,
           name: 'unit',
-          // Files share a process and what it has loaded of packages; our own modules are loaded anew for each of them.
-          isolate: false,
           include: [
             'packages/*/test/**/*.test.ts',
             'test/{infra,lambdas,compat,docs}/**/*.test.ts',
@@ -45,7 +44,7 @@ export default defineConfig({
       { test: { ...limits, name: 'unit-alone', include: alone, sequence } },
       {
         test: {
-          ...limits,
+          ...sharing,
           name: 'integration',
           include: ['test/{integration,compat,infra}/**/*.integ.test.ts'],
           globalSetup: ['test/integration/global-setup.ts'],
@@ -54,7 +53,7 @@ export default defineConfig({
       },
       {
         test: {
-          ...limits,
+          ...sharing,
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.test.ts'],
           globalSetup: ['test/e2e/global-setup.ts'],

@@ -11,7 +11,7 @@ import {
 import { GetBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
 import { makeClients, S3FileSource, type AwsClients } from '@holdfast/aws';
 import { backUpFiles, newId, type RunId } from '@holdfast/engine';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { startEmulator, type Emulator } from '../../localstack/composition.ts';
 import { deployApp, type DeployedOutputs } from '../../localstack/deploy-app.ts';
 import { destroyDeployment } from '../../scripts/destroy-deployment.ts';
@@ -38,11 +38,12 @@ beforeAll(async () => {
   if (noEmulator !== undefined) return;
   folder = await mkdtemp(join(tmpdir(), 'holdfast-adopt-'));
   emulator = await startEmulator({ environment: { SFN_WAIT_SCALE: '0.25' } });
-  Object.assign(process.env, emulator.environment);
+  for (const [name, value] of Object.entries(emulator.environment)) vi.stubEnv(name, value);
 });
 
 afterAll(async () => {
   if (noEmulator !== undefined) return;
+  vi.unstubAllEnvs();
   await emulator.stop();
   await rm(folder, { recursive: true, force: true });
 });

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { makeClients } from '@holdfast/aws';
 import { productVersion } from '@holdfast/engine/model';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startEmulator, type Emulator } from '../../localstack/composition.ts';
 import type { DeployedOutputs } from '../../localstack/deploy-app.ts';
 import { documentedCode, documentedCommands, ownApplication } from '../support/documented-commands.ts';
@@ -42,11 +42,12 @@ beforeAll(async () => {
     .filter(({ text }) => ownApplication.test(text))
     .map(({ text }) => text.replaceAll('/tmp', directory));
   emulator = await startEmulator({ environment: { SFN_WAIT_SCALE: '0.25' } });
-  Object.assign(process.env, emulator.environment);
+  for (const [name, value] of Object.entries(emulator.environment)) vi.stubEnv(name, value);
 });
 
 afterAll(async () => {
   if (noEmulator !== undefined) return;
+  vi.unstubAllEnvs();
   await emulator.stop();
   await rm(directory, { recursive: true, force: true });
 });
