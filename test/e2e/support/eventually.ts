@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { patienceMs } from '../../support/patience.ts';
 
-const pollMs = 250;
+/** A look costs what a call does: the longer something takes, the less often it is looked for. */
+const pollMs = { first: 100, longest: 1_000, share: 0.1 };
 
 /**
  * Waits until something is there.
@@ -12,11 +13,12 @@ export async function eventually<Value>(
   what: string,
   find: () => Promise<Value | undefined>,
 ): Promise<Value> {
-  const giveUpAt = performance.now() + patienceMs;
+  const began = performance.now();
   for (;;) {
     const found = await find();
     if (found !== undefined) return found;
-    if (performance.now() > giveUpAt) throw new Error(`${what} did not come within ${patienceMs / 1000} s`);
-    await delay(pollMs);
+    const waitedMs = performance.now() - began;
+    if (waitedMs > patienceMs) throw new Error(`${what} did not come within ${patienceMs / 1000} s`);
+    await delay(Math.min(pollMs.longest, pollMs.first + pollMs.share * waitedMs));
   }
 }
