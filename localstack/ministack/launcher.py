@@ -41,12 +41,14 @@ def replaced(text, replacements, where):
     return text
 
 
-def rewrite(module, name, *replacements):
-    """Compiles a module's function again with parts of its source replaced."""
-    original = getattr(module, name)
+def rewrite(owner, name, *replacements):
+    """Compiles a function of a module, or of a class, again with parts of its source replaced."""
+    original = getattr(owner, name)
     source = textwrap.dedent(inspect.getsource(original))
-    source = replaced(source, [(old, new, 1) for old, new in replacements], f"{module.__name__}.{name}")
-    exec(compile(source, f"{module.__file__}:{name}", "exec"), module.__dict__)
+    source = replaced(source, [(old, new, 1) for old, new in replacements], f"{owner.__name__}.{name}")
+    defined = {}
+    exec(compile(source, f"{inspect.getfile(owner)}:{name}", "exec"), original.__globals__, defined)
+    setattr(owner, name, defined[name])
 
 
 def wrap(module, name, wrapper):
@@ -85,6 +87,18 @@ def name_handler_errors():
     )
     lambda_svc._silent_error_type = lambda message: (
         "Runtime.ExitError" if message == "Worker process died" else "Runtime.HandlerError"
+    )
+
+
+def keep_workers_of_failed_handlers():
+    """An error of a handler leaves its environment alive; the end of the process, or no answer, does not."""
+    rewrite(
+        lambda_runtime.Worker,
+        "invoke",
+        (
+            'if response.get("status") == "error":',
+            'if response.get("status") == "error" and "errorType" not in response:',
+        ),
     )
 
 
@@ -291,6 +305,7 @@ def exit_with_parent():
 
 if __name__ == "__main__":
     name_handler_errors()
+    keep_workers_of_failed_handlers()
     configure_buckets_from_templates()
     keep_headers_of_multipart_uploads()
     forget_tags_of_overwritten_objects()

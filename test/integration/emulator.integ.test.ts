@@ -140,6 +140,20 @@ describeUnless(noGateway)('the emulator of this project', () => {
     });
   });
 
+  test('keeps the environment of a function whose handler failed', async () => {
+    const FunctionName = await createFunction(
+      lambda,
+      `let calls = 0;
+      exports.handler = async () => { calls += 1; if (calls === 1) throw new Error('not at first'); return calls; };`,
+    );
+
+    const failed = await lambda.send(new InvokeCommand({ FunctionName }));
+    const { Payload } = await lambda.send(new InvokeCommand({ FunctionName }));
+
+    expect(failed.FunctionError).toBe('Unhandled');
+    expect(Buffer.from(Payload ?? []).toString()).toBe('2');
+  });
+
   test('gives buckets the tags and the object lock that a template asks for, and completes what is dropped', async () => {
     const bucketName = unique('locked');
     const template = {
