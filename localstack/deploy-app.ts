@@ -35,13 +35,20 @@ export type DeployedOutputs = Readonly<Record<string, string>>;
  */
 export async function deployApp(options: DeployOptions): Promise<DeployedOutputs> {
   const { environment, plansFile, accountId, region, log, signal, stacks, assembly } = options;
+  const clients = {
+    cloudFormation: new CloudFormationClient(clientConfig(options)),
+    s3: new S3Client({ ...clientConfig(options), forcePathStyle: true }),
+    dynamoDb: new DynamoDBClient(clientConfig(options)),
+  };
   const output = await mkdtemp(join(tmpdir(), 'holdfast-cdk-'));
   try {
     const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
     const application = assembly === undefined ? ['--output', output, ...context] : ['--app', assembly];
-    log('cdk bootstrap');
-    // Where there is no cdk.json, bootstrap does not synthesize the application first.
-    await cdk(['bootstrap', `aws://${accountId}/${region}`], { environment, cwd: output, signal });
+    if (!(await isBootstrapped(clients.cloudFormation))) {
+      log('cdk bootstrap');
+      // Where there is no cdk.json, bootstrap does not synthesize the application first.
+      await cdk(['bootstrap', `aws://${accountId}/${region}`], { environment, cwd: output, signal });
+    }
     const which = stacks ?? ['--all'];
     log(`cdk deploy ${which.join(' ')}`);
     await cdk(['deploy', ...which, '--require-approval', 'never', ...application], {
@@ -49,11 +56,6 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
       cwd: projectRoot,
       signal,
     });
-    const clients = {
-      cloudFormation: new CloudFormationClient(clientConfig(options)),
-      s3: new S3Client({ ...clientConfig(options), forcePathStyle: true }),
-      dynamoDb: new DynamoDBClient(clientConfig(options)),
-    };
     for (const stackName of stacks ?? stackNames) {
       const template: unknown = JSON.parse(
         await readFile(join(assembly ?? output, `${stackName}.template.json`), 'utf8'),
@@ -64,6 +66,11 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
   } finally {
     await rm(output, { recursive: true, force: true });
   }
+}
+
+async function isBootstrapped(cloudFormation: CloudFormationClient): Promise<boolean> {
+  const { Stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({}));
+  return Stacks.some(({ StackName }) => StackName === 'CDKToolkit');
 }
 
 async function readOutputs(
@@ -100,7 +107,14 @@ async function cdk(args: readonly string[], { environment, cwd, signal }: CdkOpt
   const bin = join(projectRoot, 'node_modules', '.bin');
   const child = spawn(join(bin, 'cdk'), [...args, '--ci'], {
     cwd,
-    env: { ...process.env, ...environment, PATH: `${bin}:${process.env['PATH'] ?? ''}`, CI: 'true' },
+    env: {
+      ...process.env,
+      ...environment,
+      PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+      CI: 'true',
+      // Where there is no cdk.json to say so.
+      CDK_DISABLE_CLI_TELEMETRY: 'true',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own: what the command line starts ends with it.
     detached: true,
