@@ -6,6 +6,7 @@ import { prolonger } from './planted.ts';
 import { runAlone } from './run-alone.ts';
 import { firstHold, makeScenario, makeSharedVault, runsOf, secondHold, writer } from './scenarios.ts';
 import { dayAfter, makeSmallVault } from './small-vault.ts';
+import { makeVolumeRun } from './volume-run.ts';
 
 /** A scenario that is explored to its end. */
 export interface NamedScenario {
@@ -127,6 +128,11 @@ export const exhaustiveScenarios: readonly NamedScenario[] = [
     title: 'a writer with a base, an expirer and a sweeper; one crash and one failure of any kind',
     inGate: false,
     make: async () => makeRuns(['writer 1', 'expirer', 'sweeper'], { crashes: 1, failures: 1, times: [due] }),
+  },
+  {
+    title: 'a whole run of a volume that builds on its last point, and who expires, then sweeps; one crash',
+    inGate: false,
+    make: async () => makeVolumeRun({ crashes: 1 }),
   },
   {
     title: 'two writers and a sweeper; one answer lost',

@@ -20,6 +20,7 @@ import {
   unconditionally,
   withoutDates,
   withoutGrace,
+  withoutLocks,
 } from './planted.ts';
 import { flagAll } from './holders.ts';
 import type { Program } from './live-actor.ts';
@@ -34,6 +35,7 @@ import {
   writer,
 } from './scenarios.ts';
 import { dayAfter, makeSmallVault } from './small-vault.ts';
+import { makeVolumeRun } from './volume-run.ts';
 
 /** Explores breadth first, so that the trace is a shortest one, and prints it. */
 async function find(rule: string, scenario: Scenario): Promise<NonNullable<Exploration['fault']>> {
@@ -48,6 +50,16 @@ async function find(rule: string, scenario: Scenario): Promise<NonNullable<Explo
 const lossOnly = { lossOnly: true } as const;
 
 describe('a rule that is taken away', () => {
+  test('of a whole run of a volume: what its base has is not locked for longer', async () => {
+    const scenario = await makeVolumeRun({ times: [] });
+    const [run] = scenario.actors;
+    const actors = [{ name: 'run', program: withoutLocks(run?.program as Program) }];
+
+    const { what } = await find('longer locks', { ...scenario, actors });
+
+    expect(what).toMatch(/which the store keeps only until/);
+  });
+
   test('1: a crash after the object and before its row leaves an object that nobody finds', async () => {
     const scenario = await makeScenario((vault) => {
       const { other } = runsOf(vault);

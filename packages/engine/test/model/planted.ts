@@ -122,6 +122,14 @@ export function withoutGrace(program: Program): Program {
   }));
 }
 
+/** A store that says that it has locked a version for longer, and has not. */
+export function withoutLocks(program: Program): Program {
+  return async (services, keys) => {
+    const store = replaced(services.store, { extendLock: async (_name, _versionId, lock) => lock });
+    return program({ ...services, store }, keys);
+  };
+}
+
 /** Keeps a point until a date, with the product's lease pass. */
 export function prolonger(point: PointRow, expiresAt: Date): Program {
   return async (services, keys) => (await prolongPoint(services, keys, point, { expiresAt })).state;

@@ -3,7 +3,10 @@ import { copyBlocks } from '../../src/images/copy-blocks.ts';
 import { listBlocks } from '../../src/images/list-blocks.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import { joinShards } from '../../src/protect/join-shards.ts';
+import { BufferPool } from '../../src/packs/buffer-pool.ts';
+import type { ChunkStorePolicy } from '../../src/packs/chunk-store.ts';
 import { commitPoint } from '../../src/runs/commit-point.ts';
+import type { LeasePolicy } from '../../src/runs/generation.ts';
 import { openRun } from '../../src/runs/open-run.ts';
 import { FakeClock, MemoryBlockSource } from '../../src/testing/index.ts';
 import type { Dice } from './dice.ts';
@@ -19,15 +22,26 @@ interface VolumeRun {
   readonly plan: string;
   readonly keepDays: number;
   readonly takenAt: Date;
+  /** @default that of the days */
+  readonly leasePolicy?: LeasePolicy;
 }
 
-/** A volume whose blocks a random walk changes and backs up. Blocks repeat, so that packs are shared. */
+/** Small buffers: making large ones would take up most of the time. */
+const storePolicy: ChunkStorePolicy = {
+  packTargetBytes: 9 * 2 ** 20,
+  lookupChunks: 128,
+  lookupBytes: 2 ** 17,
+  rememberedChunks: 1_000,
+};
+
+/** A volume whose blocks the model changes and backs up. Blocks repeat, so that packs are shared. */
 export class WalkedVolume {
   readonly arn: ResourceArn;
   // Of a time that stands still: no token of a snapshot ends.
   readonly #disks = new MemoryBlockSource(new FakeClock(), { blockBytes, pageBlocks: 7 });
   readonly #volume = this.#disks.makeVolume(volumeBlocks * blockBytes);
   readonly #snapshots: string[] = [];
+  readonly #buffers = new BufferPool();
 
   constructor(arn: ResourceArn) {
     this.arn = arn;
@@ -38,14 +52,18 @@ export class WalkedVolume {
     for (let change = dice.number(8); change > 0; change -= 1) {
       const index = dice.number(volumeBlocks);
       if (dice.number(5) === 0) this.#disks.trim(this.#volume, index);
-      else this.#disks.write(this.#volume, index, new Uint8Array(blockBytes).fill(dice.number(12)));
+      else this.write(index, dice.number(12));
     }
     if (dice.number(6) > 0) return;
     for (const snapshot of this.#snapshots.splice(0)) this.#disks.removeSnapshot(snapshot);
   }
 
+  write(index: number, content: number): void {
+    this.#disks.write(this.#volume, index, new Uint8Array(blockBytes).fill(content));
+  }
+
   /** Takes the snapshot of a run. @returns the volume's content, and a program that copies its blocks and commits. */
-  backUp({ runId, type, plan: planName, keepDays, takenAt }: VolumeRun): {
+  backUp({ runId, type, plan: planName, keepDays, takenAt, leasePolicy }: VolumeRun): {
     content: Uint8Array;
     program: Program;
   } {
@@ -60,6 +78,7 @@ export class WalkedVolume {
         plan: planName,
         type,
         keepDays,
+        leasePolicy,
         readTags: false,
         blocks: true,
         sourceNow: async () => Promise.resolve(takenAt),
@@ -73,7 +92,9 @@ export class WalkedVolume {
         shouldStop: () => false,
       });
       if (!listed.done) throw new TypeError('a listing that is never told to stop has stopped');
-      for (const shard of listed.shards) await copyBlocks(services, shard, { plan, keys, source: disks });
+      const buffers = this.#buffers;
+      for (const shard of listed.shards)
+        await copyBlocks(services, shard, { plan, keys, source: disks, storePolicy, buffers });
       const { root } = await commitPoint(services, keys, plan, async () => ({
         ...(await joinShards(services, keys, plan, listed.shards.length)),
         image: { snapshots: [] },
