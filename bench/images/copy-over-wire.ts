@@ -15,7 +15,7 @@ const [snapshot = ''] = process.argv.slice(2);
 const services = makeMemoryServices(new SystemClock(), new SystemRandom());
 const source = new EbsBlockSource(makeEbsClients().ebs, services.clock, services.random);
 const [begun, cpu] = [performance.now(), process.cpuUsage()];
-const { root } = await backUpVolume(services, 'full', source, snapshot);
+const { root } = await backUpVolume(services, { type: 'full', source, snapshot });
 const { user, system } = process.cpuUsage(cpu);
 const copied: WireCopy = {
   readBytes: root.counts.readBytes,

@@ -52,7 +52,7 @@ export class CountedVault {
     Object.assign(volume.counts, { pages: 0, blocks: 0 });
     const before = process.cpuUsage();
     this.#services.clock.advance(3_600_000);
-    const { root, shards } = await backUpVolume(this.#services, type, volume, snapshot);
+    const { root, shards } = await backUpVolume(this.#services, { type, source: volume, snapshot });
     const { user, system } = process.cpuUsage(before);
     return costOf({
       readBytes: root.counts.readBytes,

@@ -1,4 +1,4 @@
-import type { ByteSource } from '@holdfast/disk';
+import { type ByteSource, cacheBlocks } from '@holdfast/disk';
 import {
   checkHasBlocks,
   getVolume,
@@ -15,6 +15,8 @@ import { type KeptBlocks, snapshotVolume } from './snapshot-volume.ts';
 
 /** Blocks of 512 KiB that are kept, by their content, for all points that are searched: 128 MiB. */
 const mostBlocks = 256;
+/** Blocks of each volume of a point that are at hand while what was read before is compared, an inode at a time: 8 MiB. */
+const blocksAtHand = 16;
 
 /** Blocks of volumes by their content. Points of a resource have most of them in common. */
 class SharedBlocks {
@@ -99,7 +101,7 @@ export class SharedVolumes {
     this.#before = reader;
     this.#lineages = lineages;
     const sources = new Map<string, ReturnType<FindVolume>>();
-    const open: FindVolume = async (volume) => {
+    const open = async (volume: string): Promise<ByteSource | undefined> => {
       if (!records.some((one) => one.volume === volume)) return undefined;
       const lineage = lineages.get(volume);
       if (lineage === undefined || openSnapshots === undefined)
@@ -107,7 +109,11 @@ export class SharedVolumes {
       const kept = this.#keptOf(volume, lineage);
       return snapshotVolume(await openSnapshots(), lineage.snapshot, { kept, signal });
     };
-    return { changed, findVolume: async (volume) => once(sources, volume, async () => open(volume)) };
+    const atHand: FindVolume = async (volume) => {
+      const source = await open(volume);
+      return source && cacheBlocks(source, { blocks: blocksAtHand });
+    };
+    return { changed, findVolume: async (volume) => once(sources, volume, async () => atHand(volume)) };
   }
 
   #lineageOf(volume: string, snapshot: string, changed: ChangedPlaces | undefined): Lineage {
