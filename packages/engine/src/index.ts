@@ -153,6 +153,8 @@ export { isPointId } from './model/machines/ids.ts';
 export { ImageRecord, pointRowOf, Root, VolumeSnapshot } from './points/root.ts';
 export { readRoot, type StoredRoot } from './points/root-store.ts';
 export { findCleanPoint, findKeptPoint, isKept, type PointChoice } from './points/kept-point.ts';
+export { findSuspicions, type PointSign, signThresholds, type Suspicion } from './signs/point-signs.ts';
+export type { NameMarks } from './signs/name-marks.ts';
 export { isDegraded, unreadOf, warningOf } from './points/unread.ts';
 export type { PointWarning, UnreadFacts } from './points/unread-facts.ts';
 export { listRootNames, readListedRoot, type ListedRoot } from './points/list-roots.ts';

@@ -44,6 +44,7 @@ const mustNotKnow: Record<string, readonly string[]> = {
     'verify',
     'ports/catalog',
   ],
+  signs: [...users, ...format, 'chunking'],
   verify: [...afterwards, 'audit', 'consolidate', 'images', 'protect', 'retention', 'runs'],
   protect: [...afterwards, 'audit', 'consolidate', 'images', 'retention', 'verify'],
   images: [...afterwards, 'audit', 'consolidate', 'restore', 'retention', 'verify'],

@@ -1,6 +1,16 @@
-import { type Catalog, isDegraded, type PointRow, type TimeRange, unreadOf } from '@holdfast/engine';
+import {
+  type Catalog,
+  findSuspicions,
+  isDegraded,
+  type PointId,
+  type PointRow,
+  type Suspicion,
+  type TimeRange,
+  unreadOf,
+} from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
 import { pointStateCell } from '../names/degraded-point.ts';
+import { suspectOf, suspectText, suspicionFields } from '../names/suspect-point.ts';
 import type { Output } from '../terminal/output.ts';
 import { idDigits, ids, pointDigits, resources, right, states, times, wideOnly } from '../terminal/table.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
@@ -17,38 +27,53 @@ export const pointsCommand = defineCommand({
       .addOption(fromOption)
       .addOption(toOption)
       .addOption(limitOption('at most so many; else all')),
-  async run({ connect, out }, { limit, ...values }, resource) {
+  async run({ connect, out, clock }, { limit, ...values }, resource) {
     const range = timeRangeOf(values);
     const { catalog } = (await connect()).services;
     const arn = resource === undefined ? undefined : await resolveResourceArn(catalog, resource);
-    const points = arn === undefined ? await listAllPoints(catalog, range) : catalog.points.list(arn, range);
-    const rows: PointRow[] = [];
-    for await (const point of points) {
-      if (rows.length === limit) break;
-      rows.push(point);
-    }
+    // All of them, whatever is asked for: they say together what is usual.
+    const points =
+      arn === undefined ? await listAllPoints(catalog) : await Array.fromAsync(catalog.points.list(arn));
+    const byResource = Map.groupBy(points, ({ resourceArn }) => resourceArn);
+    const suspicions = new Map([...byResource.values()].flatMap((some) => [...findSuspicions(some)]));
+    const rows = points.filter((point) => isWithin(point, range)).slice(0, limit);
     if (out.json)
-      return out.document(rows.map((row) => ({ ...row, unread: unreadOf(row), degraded: isDegraded(row) })));
-    await printPoints(rows, out);
+      return out.document(
+        rows.map((row) => ({
+          ...row,
+          unread: unreadOf(row),
+          degraded: isDegraded(row),
+          suspicion: suspicionFields(suspicions.get(row.pointId)),
+        })),
+      );
+    await printPoints(rows, suspicions, out);
+    for (const some of byResource.values()) {
+      const newest = rows.find(({ resourceArn }) => resourceArn === some[0]?.resourceArn);
+      const suspect = newest && suspectOf(some, clock.now(), newest);
+      if (suspect !== undefined) await out.line(suspectText(suspect));
+    }
     const drift = arn === undefined ? undefined : await findDrift(catalog, arn);
     if (drift !== undefined) await out.line(`quote: ${driftText(drift)}`);
   },
 });
 
 /** Points of all resources, including those that are no longer in the catalog. */
-async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise<readonly PointRow[]> {
-  const rows: PointRow[] = [];
-  for await (const point of catalog.points.listExpiring({})) {
-    const { sourceTime } = point;
-    if ((from === undefined || sourceTime >= from) && (to === undefined || sourceTime <= to))
-      rows.push(point);
-  }
+async function listAllPoints(catalog: Catalog): Promise<readonly PointRow[]> {
+  const rows = await Array.fromAsync(catalog.points.listExpiring({}));
   return rows.sort(
     (a, b) => b.sourceTime.getTime() - a.sourceTime.getTime() || (a.pointId < b.pointId ? 1 : -1),
   );
 }
 
-async function printPoints(rows: readonly PointRow[], out: Output): Promise<void> {
+function isWithin({ sourceTime }: PointRow, { from, to }: TimeRange): boolean {
+  return (from === undefined || sourceTime >= from) && (to === undefined || sourceTime <= to);
+}
+
+async function printPoints(
+  rows: readonly PointRow[],
+  suspicions: ReadonlyMap<PointId, Suspicion>,
+  out: Output,
+): Promise<void> {
   await out.table(
     [
       ids('POINT', pointDigits),
@@ -75,7 +100,7 @@ async function printPoints(rows: readonly PointRow[], out: Output): Promise<void
         bytesText(counts.logicalBytes),
         bytesText(counts.storedBytes),
         String(warnings),
-        pointStateCell({ warnings, ...facts }),
+        pointStateCell({ warnings, ...facts }, suspicions.has(pointId)),
       ],
     ),
   );

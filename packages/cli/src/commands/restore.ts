@@ -8,6 +8,7 @@ import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { openImageFiles } from '../image-files/open-image-files.ts';
 import { getNewestWith } from '../names/newest-with.ts';
 import { isImage, openPoint } from '../names/open-point.ts';
+import { warnSuspect } from '../names/suspect-point.ts';
 import { parsePointPath } from '../names/point-path.ts';
 import { printDryRun, printQuote } from '../restore/preview-restore.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
@@ -135,6 +136,7 @@ export const restoreCommand = defineCommand({
       checkAllowed(point, destination, { ...connection.deployment, buckets });
     }
     const degraded = await warnDegraded(point, connection, context);
+    await warnSuspect(point, connection, context);
     if (values.dryRun === true && destination !== undefined && asksEc2(destination))
       return checkThere(request, destination, connection, context);
     if (values.quote === true || values.dryRun === true) {

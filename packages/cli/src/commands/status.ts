@@ -1,6 +1,7 @@
 import {
   type Catalog,
   isOfKind,
+  mapConcurrent,
   type PointRow,
   type QuoteDrift,
   type ResourceArn,
@@ -16,9 +17,12 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import type { ListedExecution } from '../deployment/executions.ts';
 import { findVanished, readCoverage, type ReadCoverage } from '../names/read-coverage.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
+import { findSuspect, type SuspectPoint, suspectText, suspicionFields } from '../names/suspect-point.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
 import { bytesText, countText, durationText, shortNameOf } from '../terminal/text.ts';
 
+/** Resources whose points are listed at once. */
+const lookupsAtOnce = 16;
 const cyclesShown = 5;
 const restoresShown = 10;
 const vanishedShown = 5;
@@ -34,6 +38,8 @@ interface Status {
   /** Quotes of resources that have been backed up since, next to what happened. */
   readonly drifts: readonly { readonly arn: ResourceArn; readonly drift: QuoteDrift }[];
   readonly plansKnown: boolean;
+  /** Resources whose newest point speaks of an attack, or comes after one that does. */
+  readonly suspects: readonly SuspectPoint[];
   /** Resources of the account that could be backed up; absent for a vault in a directory. */
   readonly coverage: ReadCoverage | undefined;
   /** Newest points of resources that have no tag any more. */
@@ -48,13 +54,14 @@ export const statusCommand = defineCommand({
   name: 'status',
   summary: 'Show whether everything is protected: the vault, the last cycles, what is overdue, what fails.',
   declare: (command) =>
-    command.option('--check', 'exit with 5 when a resource is degraded, overdue or unprotected'),
+    command.option('--check', 'exit with 5 when a resource is degraded, overdue, unprotected or suspect'),
   async run(context, { check }) {
     const connection = await context.connect();
     const status = await readStatus(connection, context);
     if (context.out.json) await context.out.document(statusDocument(connection, status));
     else await print(connection, status, context);
-    const isGood = status.judged.every(({ standing }) => standing === 'protected');
+    const isGood =
+      status.suspects.length === 0 && status.judged.every(({ standing }) => standing === 'protected');
     return check === true && !isGood ? exitCodes.unprotected : exitCodes.ok;
   },
 });
@@ -75,6 +82,7 @@ async function readStatus(connection: Connection, { clock, signal }: CommandCont
     failures: await listFailures(catalog, judged),
     drifts: await listDrifts(catalog, judged),
     plansKnown: plans !== undefined,
+    suspects: await listSuspects(catalog, judged, clock.now()),
     coverage:
       localVault === undefined
         ? await readCoverage(connection, judged, ['buckets', 'machines'], signal)
@@ -106,6 +114,16 @@ async function listFailures(
   return failures;
 }
 
+async function listSuspects(
+  catalog: Catalog,
+  judged: readonly ResourceStanding[],
+  now: Date,
+): Promise<readonly SuspectPoint[]> {
+  const arns = judged.flatMap(({ resource }) => (resource.partOf === undefined ? [resource.arn] : []));
+  const found = mapConcurrent(arns, lookupsAtOnce, async (arn) => findSuspect(catalog, arn, now));
+  return (await Array.fromAsync(found)).filter((one) => one !== undefined);
+}
+
 async function listDrifts(catalog: Catalog, judged: readonly ResourceStanding[]): Promise<Status['drifts']> {
   const drifts: Status['drifts'][number][] = [];
   for (const { resource } of judged) {
@@ -123,7 +141,18 @@ function countStandings(judged: readonly ResourceStanding[]) {
 
 function statusDocument(
   { deployment }: Connection,
-  { judged, cycles, failures, drifts, plansKnown, restores, restoreBuckets, coverage, vanished }: Status,
+  {
+    judged,
+    cycles,
+    failures,
+    drifts,
+    plansKnown,
+    suspects,
+    restores,
+    restoreBuckets,
+    coverage,
+    vanished,
+  }: Status,
 ): Record<string, unknown> {
   return {
     vault: { bucket: deployment.vaultBucket, region: deployment.region },
@@ -138,6 +167,12 @@ function statusDocument(
       withoutPlan: coverage.items.filter((one) => one.coverage === 'no-plan').map(({ item }) => item.arn),
       unknown: coverage.unknown,
     },
+    suspects: suspects.map(({ point, suspicion, clean }) => ({
+      arn: point.resourceArn,
+      pointId: point.pointId,
+      suspicion: suspicionFields(suspicion),
+      lastCleanPointId: clean?.pointId ?? null,
+    })),
     vanished: vanished.map(({ resourceArn }) => resourceArn),
     drifts: drifts.map(({ arn, drift }) => ({ arn, ...drift })),
   };
@@ -169,6 +204,8 @@ async function print(
   );
   await printCoverage(status, out);
   await printAttention(judged, out);
+  for (const suspect of status.suspects)
+    await out.line(`suspect    ${suspect.point.resourceArn}: ${suspectText(suspect)}`);
   for (const { arn, drift } of status.drifts) await out.line(`quote      ${arn}: ${driftText(drift)}`);
   if (status.restores.length > 0) {
     await out.line();

@@ -18,11 +18,12 @@ export function unreadText(point: UnreadFacts): string {
   return `${entries} could not be read: ${parts.join(', and ').replace(/^has/, 'it has')}`;
 }
 
-/** Completeness of a point for a table: `clean`, or `degraded (5 missing, 2 older)`. */
-export function pointStateCell(point: UnreadFacts): Cell {
+/** State of a point for a table: `clean`, `suspect`, or `degraded (5 missing, 2 older)`, perhaps with `, suspect`. */
+export function pointStateCell(point: UnreadFacts, isSuspect = false): Cell {
   const { carried, missing } = unreadOf(point);
-  if (!isDegraded(point)) return 'clean';
-  return { short: 'degraded', whole: `degraded (${missing} missing, ${carried} older)` };
+  if (!isDegraded(point)) return isSuspect ? 'suspect' : 'clean';
+  const also = isSuspect ? ', suspect' : '';
+  return { short: `degraded${also}`, whole: `degraded (${missing} missing, ${carried} older)${also}` };
 }
 
 /** Warning that says what a degraded point lacks, and what to take instead. */

@@ -11,6 +11,7 @@ import {
 import type { Plans, RestoreDestination } from '@holdfast/engine/model';
 import { UsageError } from '../terminal/errors.ts';
 import { findVanished } from '../names/read-coverage.ts';
+import { findSuspect, type SuspectPoint } from '../names/suspect-point.ts';
 import { countText, shortNameOf } from '../terminal/text.ts';
 import { type DestinationValues, findDestination } from './restore-request.ts';
 
@@ -23,6 +24,8 @@ export interface ChosenPart {
 
 export interface ChosenResources {
   readonly points: readonly PointRow[];
+  /** Those of the points that are suspect. */
+  readonly suspects: readonly SuspectPoint[];
   /** Resources that have no such point. */
   readonly without: readonly ResourceArn[];
 }
@@ -60,13 +63,16 @@ export async function chooseResources(
     );
   }
   const points: PointRow[] = [];
+  const suspects: SuspectPoint[] = [];
   const without: ResourceArn[] = [];
   for (const arn of arns) {
     const point = await findKeptPoint(catalog, arn, choice, now);
     if (point === undefined) without.push(arn);
     else points.push(point);
+    const suspect = point && (await findSuspect(catalog, arn, now, point));
+    if (suspect !== undefined) suspects.push(suspect);
   }
-  return { points, without };
+  return { points, suspects, without };
 }
 
 const named = 5;

@@ -5,6 +5,7 @@ import { type ExecutionState, failureText, waitForExecution } from '../deploymen
 import { dollarsText, pricesText } from '../names/archived-point.ts';
 import { pointStateCell } from '../names/degraded-point.ts';
 import { choiceText } from '../names/point-name.ts';
+import { suspectText, suspicionFields } from '../names/suspect-point.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../terminal/exit-codes.ts';
@@ -20,7 +21,7 @@ import {
   words,
 } from '../terminal/table.ts';
 import { bytesText, countText, durationText } from '../terminal/text.ts';
-import { type ChosenPart, chooseResources } from './choose-all.ts';
+import { type ChosenPart, type ChosenResources, chooseResources } from './choose-all.ts';
 import { type AllWishes, type PlannedPart, planParts, sumQuotes } from './plan-all.ts';
 import { restoreHere } from './restore-here.ts';
 import { exitCodeOfReport, findReport } from './restore-report.ts';
@@ -58,9 +59,9 @@ export async function restoreAll(
   const plans = await connection.deployment.findPlans();
   const chosen = await chooseResources(catalog, { plan: wishes.plan, plans, ...wishes.choice }, now);
   const parts = await planParts(chosen.points, wishes, connection, context);
-  if (!out.json) await printPlan(parts, chosen.without, wishes, context);
+  if (!out.json) await printPlan(parts, chosen, wishes, context);
   if (wishes.isPreview) {
-    if (out.json) await out.document(documentOf(parts, chosen.without, undefined));
+    if (out.json) await out.document(documentOf(parts, chosen, undefined));
     return exitCodeOfAll([], parts, chosen.without);
   }
   const open = parts.filter(({ state }) => state !== 'done already').length;
@@ -70,14 +71,14 @@ export async function restoreAll(
     return exitCodes.failed;
   }
   const ended = await restoreParts(parts, wishes, connection, context);
-  if (out.json) await out.document(documentOf(parts, chosen.without, ended));
+  if (out.json) await out.document(documentOf(parts, chosen, ended));
   else await printSummary(ended, out);
   return exitCodeOfAll(ended, parts, chosen.without);
 }
 
 async function printPlan(
   parts: readonly PlannedPart[],
-  without: readonly ResourceArn[],
+  { without, suspects }: ChosenResources,
   { choice }: AllWishes,
   { out }: CommandContext,
 ): Promise<void> {
@@ -96,7 +97,10 @@ async function printPlan(
       point.resourceArn,
       point.pointId,
       point.sourceTime,
-      pointStateCell(point),
+      pointStateCell(
+        point,
+        suspects.some((one) => one.point === point),
+      ),
       quote?.files.toString(),
       quote === undefined ? undefined : bytesText(quote.bytes),
       destination === undefined ? undefined : destinationText(point, destination),
@@ -105,6 +109,9 @@ async function printPlan(
   );
   for (const arn of without)
     await out.line(`no point   ${arn} has no ${choiceText(choice)} that is kept: it is not restored`);
+  for (const suspect of suspects)
+    await out.line(`suspect    ${suspect.point.resourceArn}: ${suspectText(suspect)}`);
+  if (suspects.length > 0) await out.line('with --clean, the last clean point of each is taken');
   for (const { point, problem } of parts)
     if (problem !== undefined) await out.line(`damaged    ${point.resourceArn}: ${problem.message}`);
   const quote = sumQuotes(parts);
@@ -309,7 +316,7 @@ async function printSummary(ended: readonly EndedPart[], out: CommandContext['ou
 
 function documentOf(
   parts: readonly PlannedPart[],
-  without: readonly ResourceArn[],
+  { without, suspects }: ChosenResources,
   ended: readonly EndedPart[] | undefined,
 ): Record<string, unknown> {
   return {
@@ -321,6 +328,7 @@ function documentOf(
         pointId: point.pointId,
         sourceTime: point.sourceTime,
         degraded: isDegraded(point),
+        suspicion: suspicionFields(suspects.find((one) => one.point === point)?.suspicion),
         target: destination ?? null,
         before: state,
         quote: quote ?? null,

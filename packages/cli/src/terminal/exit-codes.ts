@@ -12,7 +12,7 @@ export const exitCodes = {
   notFound: 3,
   /** Stored bytes are damaged: some files cannot be restored. */
   damaged: 4,
-  /** `status --check`: a resource is degraded, overdue or unprotected; `coverage --check`: something has no plan or no point, or nobody may look. */
+  /** `status --check`: a resource is degraded, overdue, unprotected or suspect; `coverage --check`: something has no plan or no point, or nobody may look. */
   unprotected: 5,
   /** `backup --wait` and `--directory`, `cycle start --wait`: a point was made, and could not read everything. */
   degraded: 6,

@@ -11,7 +11,7 @@ exit codes:
   2    the command line is wrong or ambiguous
   3    what was named does not exist
   4    stored bytes are damaged
-  5    status --check: a resource is degraded, overdue or unprotected
+  5    status --check: a resource is degraded, overdue, unprotected or suspect
   6    backup: the point was made, and could not read everything
   130  interrupted
 

@@ -10,7 +10,16 @@ export const toneColours = { good: 'green', doubtful: 'yellow', bad: 'red' } as 
 const words: Readonly<Record<Tone, readonly string[]>> = {
   good: ['protected', 'clean', 'completed', 'succeeded', 'ok', 'backed-up', 'unbroken'],
   doubtful: ['degraded', 'completed-with-warnings', 'unknown', 'running', 'stopped', 'attention', 'shorter'],
-  bad: ['failed', 'overdue', 'unprotected', 'no-plan', 'damaged', 'completed-with-failures', 'timed-out'],
+  bad: [
+    'failed',
+    'overdue',
+    'unprotected',
+    'suspect',
+    'no-plan',
+    'damaged',
+    'completed-with-failures',
+    'timed-out',
+  ],
 };
 
 /** The tone of a state by its first word; none for words that only tell. */

@@ -1,13 +1,14 @@
 import type { ResourceArn } from '../ids.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
+import { findSuspicions } from '../signs/point-signs.ts';
 import { isDegraded } from './unread.ts';
 
 /** One of a resource's points: the newest that fits. */
 export interface PointChoice {
   /** Not later than that. */
   readonly time?: Date | undefined;
-  /** It has everything: no entry that it carries or lacks. @default false */
+  /** It has everything, no entry that it carries or lacks, and nothing about it speaks of an attack. @default false */
   readonly isClean?: boolean | undefined;
 }
 
@@ -26,9 +27,22 @@ export async function findKeptPoint(
   { time, isClean = false }: PointChoice,
   now: Date,
 ): Promise<PointRow | undefined> {
+  if (isClean) return findQuietPoint(catalog, resourceArn, time, now);
   for await (const point of catalog.points.list(resourceArn, { to: time }))
-    if (isKept(point, now) && !(isClean && isDegraded(point))) return point;
+    if (isKept(point, now)) return point;
   return undefined;
+}
+
+/** Reads all rows before the time: what is usual for a resource, they say together. */
+async function findQuietPoint(
+  catalog: Pick<Catalog, 'points'>,
+  resourceArn: ResourceArn,
+  time: Date | undefined,
+  now: Date,
+): Promise<PointRow | undefined> {
+  const points = await Array.fromAsync(catalog.points.list(resourceArn, { to: time }));
+  const suspicions = findSuspicions(points);
+  return points.find((point) => isKept(point, now) && !isDegraded(point) && !suspicions.has(point.pointId));
 }
 
 /**

@@ -19,6 +19,7 @@ import { packWritingOf } from '../runs/pack-writing.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
+import { NameMarkCounter } from '../signs/name-marks.ts';
 import { findJson, putJson } from '../work-json.ts';
 import { type LeftOutFact, warningsOfLeftOut } from './left-out.ts';
 import { getShardResult, type ResultsOf, ShardResult } from './shard-result.ts';
@@ -29,8 +30,18 @@ const resultsAhead = 256;
 /** Runs of deltas that are merged at once; more are merged in rounds, so that memory stays bounded. */
 export const usageRunsAtOnce = 256;
 
-const { counts, warnings, warningCount, entries, leftOut, firstUnread, throttledCalls, pagePacks, large } =
-  ShardResult.shape;
+const {
+  counts,
+  warnings,
+  warningCount,
+  entries,
+  leftOut,
+  firstUnread,
+  throttledCalls,
+  marks,
+  pagePacks,
+  large,
+} = ShardResult.shape;
 const count = z.int().nonnegative();
 
 /** Sums of the shards joined so far. */
@@ -43,6 +54,7 @@ export const Gathered = z.object({
   leftOut,
   firstUnread,
   throttledCalls,
+  marks,
   /** Packs of the shards, and those that joining them wrote. */
   pagePacks,
   large,
@@ -159,11 +171,13 @@ export class JoinedTree {
 export class Gathering {
   gathered: z.infer<typeof Gathered>;
   readonly #leftOut = new FactCounts<LeftOutFact>();
+  readonly #marks = new NameMarkCounter();
   #expected: readonly ShardResult[] = [];
 
   constructor(gathered = nothingGathered()) {
     this.gathered = gathered;
     this.#leftOut.addAll(gathered.leftOut);
+    this.#marks.addAll(gathered.marks);
   }
 
   /** Packs of all pages that may be read. */
@@ -185,6 +199,8 @@ export class Gathering {
     gathered.firstUnread ??= result.firstUnread;
     const throttled = (gathered.throttledCalls ?? 0) + (result.throttledCalls ?? 0);
     if (throttled > 0) gathered.throttledCalls = throttled;
+    this.#marks.addAll(result.marks);
+    gathered.marks = this.#marks.marks;
     gathered.pagePacks.push(...result.pagePacks);
     gathered.large.push(...result.large);
     gathered.usage.push(result.usage);

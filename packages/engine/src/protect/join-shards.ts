@@ -212,6 +212,7 @@ class Join {
       warnings,
       unread: { carried: entries.carried, missing: entries.missing },
       warningCount,
+      marks: state.gathered.marks,
       manifest: state.manifest,
       packMap: state.packMapRoot ?? undefined,
       ...inUse,

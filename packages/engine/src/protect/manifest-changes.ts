@@ -10,6 +10,7 @@ import type { Change } from '../manifest/tree-merge.ts';
 import { entryKey, extentKey } from '../manifest/tuple-key.ts';
 import { isSettled, type ChunkStore } from '../packs/chunk-store.ts';
 import { warningOf } from '../points/unread.ts';
+import { NameMarkCounter } from '../signs/name-marks.ts';
 import type { OpenedEntry, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
@@ -69,6 +70,7 @@ export class ManifestChanges {
   readonly #counts = { files: 0, filesChanged: 0, filesRemoved: 0, logicalBytes: 0, readBytes: 0 };
   readonly #entries = { read: 0, carried: 0, missing: 0 };
   readonly #leftOut = new FactCounts<LeftOutFact>();
+  readonly #marks = new NameMarkCounter();
   #firstUnread: string | undefined;
   readonly #warnings: ShardResult['warnings'] = [];
   readonly #large: LargeObject[] = [];
@@ -98,6 +100,11 @@ export class ManifestChanges {
   /** Facts that the source does not give of the shard's entries. */
   get leftOut(): ShardResult['leftOut'] {
     return [...this.#leftOut.list()];
+  }
+
+  /** New names that an attack may have given; `undefined` where there is none. */
+  get marks(): ShardResult['marks'] {
+    return this.#marks.marks;
   }
 
   /** Entries that could not be read, or are gone. */
@@ -204,6 +211,7 @@ export class ManifestChanges {
       this.#countEntry(entry);
       this.#countRead(entry);
       if (!unchanged) this.#counts.filesChanged += 1;
+      if (base === undefined && entry.kind !== 'directory') this.#marks.addNew(entry.path);
       const mustRead = entry.kind !== 'directory' && entry.modifiedMs > this.#options.plan.settledBeforeMs;
       this.#waiting.push({ path: entry.path, file: { entry, mustRead }, content });
     } else {
@@ -238,6 +246,7 @@ export class ManifestChanges {
   #remove(base: BaseFile): void {
     this.#dropReferences(base);
     this.#counts.filesRemoved += 1;
+    this.#marks.addGone(base.path);
     this.#waiting.push({ key: entryKey(base.path), clearTo: this.#endOf(base.path) });
   }
 

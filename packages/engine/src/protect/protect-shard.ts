@@ -64,6 +64,7 @@ export async function protectShard(
       entries: changes.entries,
       leftOut: changes.leftOut,
       firstUnread: changes.firstUnread,
+      marks: changes.marks,
       large: [...changes.large],
     }),
   );

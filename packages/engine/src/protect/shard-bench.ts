@@ -37,7 +37,7 @@ export interface ShardBenchOptions {
 /** A worker's findings on its shard. */
 type Findings = Pick<
   ShardResult,
-  'warnings' | 'warningCount' | 'entries' | 'leftOut' | 'firstUnread' | 'throttledCalls' | 'large'
+  'warnings' | 'warningCount' | 'entries' | 'leftOut' | 'firstUnread' | 'marks' | 'throttledCalls' | 'large'
 > & {
   readonly counts: Omit<ShardResult['counts'], 'newBytes' | 'storedBytes'>;
 };

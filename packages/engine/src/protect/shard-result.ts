@@ -5,6 +5,7 @@ import { PageRefText } from '../points/page-ref-text.ts';
 import { PagePackRecord, Root } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from '../runs/run-plan.ts';
+import { NameMarks } from '../signs/name-marks.ts';
 import { getJson, putJson } from '../work-json.ts';
 import { LeftOutFact } from './left-out.ts';
 
@@ -40,6 +41,8 @@ export const ShardResult = z.object({
   leftOut: z.array(z.object({ fact: LeftOutFact, entries: count, example: z.string() })),
   /** The source's message about the first entry that could not be read. */
   firstUnread: z.string().optional(),
+  /** New names that an attack may have given; absent where there is none. */
+  marks: NameMarks.optional(),
   /** Calls of the source that it refused as one too many, and that were made again. */
   throttledCalls: count.optional(),
   pagePacks: z.array(PagePackRecord),

@@ -12,8 +12,11 @@ import { extendLeases, findExtension, startExtension } from './extend-leases.ts'
 import type { LookOptions } from './lease-pack-map.ts';
 import { aliveUntil } from './open-run.ts';
 import type { PointContent } from './point-content.ts';
-import type { RunPlan } from './run-plan.ts';
+import { runPrefix, type RunPlan } from './run-plan.ts';
 import { dayMs } from '../model/time.ts';
+import { NameMarks } from '../signs/name-marks.ts';
+import { findJson, putJson } from '../work-json.ts';
+import type { RunId } from '../ids.ts';
 
 /** The content, under locks that last until the expiry. */
 interface LeasedContent {
@@ -77,12 +80,17 @@ export async function commitPointInParts(
   const state = isDegraded(root) ? 'degraded' : root.warnings > 0 ? 'completed-with-warnings' : 'completed';
   // The point exists: giving up here would report a failure of what has succeeded.
   const record = async (): Promise<void> => {
-    await catalog.points.put(pointRowOf(root, stored));
+    const marks = await findJson(services.work, marksName(plan.runId), NameMarks);
+    await catalog.points.put({ ...pointRowOf(root, stored), ...(marks && { marks }) });
     await recordCommit(services, stored);
     await catalog.runs.close(plan.runId, { state, endedAt: await store.now(), pointId: root.point });
   };
   await retryUnavailable(record, services, defaultRetryPolicy);
   return { root, state };
+}
+
+function marksName(runId: RunId): string {
+  return `${runPrefix(runId)}marks.json`;
 }
 
 async function recordCommit(services: RunServices, { root, sha256 }: StoredRoot): Promise<void> {
@@ -108,6 +116,8 @@ async function makeAndWrite(
     const leased = await makeAndLease(services, keys, plan, makeContent, options);
     if (leased === 'unfinished') return leased;
     const content = (await options.seal?.(leased.content)) ?? leased.content;
+    // The root has no place for them, and whoever mends a crash finds the root alone.
+    if (content.marks !== undefined) await putJson(services.work, marksName(plan.runId), content.marks);
     return await writeRoot(services, keys, plan, { ...leased, content });
   } catch (error) {
     // Another attempt at this commit may have been faster, and has closed the run.

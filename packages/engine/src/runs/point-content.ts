@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Root } from '../points/root.ts';
 import { PointWarning, UnreadCounts } from '../points/unread-facts.ts';
+import { NameMarks } from '../signs/name-marks.ts';
 
 const { counts, manifest, packMap, pagePacks, pagePacksCounted, container, image } = Root.shape;
 
@@ -15,6 +16,8 @@ export const StoredContent = z.object({
   warningCount: z.int().nonnegative().optional(),
   /** Entries that could not be read: with any of them the point is degraded. */
   unread: UnreadCounts,
+  /** New names that an attack may have given. The format has no place for them: they are in the catalog alone. */
+  marks: NameMarks.optional(),
   manifest,
   packMap,
   pagePacks,

@@ -2,6 +2,7 @@ import type { UnreadCounts } from '../../points/unread-facts.ts';
 import type { HoldId, PointId, ResourceArn, RunId } from '../../ids.ts';
 import type { BackupType } from '../../model/backup-type.ts';
 import type { ResourceRow } from './resources.ts';
+import type { NameMarks } from '../../signs/name-marks.ts';
 import type { TimeRange } from './time-range.ts';
 
 /** Numbers that a recovery point reports. Bytes. */
@@ -19,7 +20,7 @@ export interface PointCounts {
   readonly storedBytes: number;
 }
 
-/** The catalog's copy of a root: always built from the root as read back from the vault. */
+/** The catalog's copy of a root: built from the root as read back from the vault, but for `marks`. */
 export interface PointRow {
   readonly pointId: PointId;
   readonly resourceArn: ResourceArn;
@@ -42,6 +43,11 @@ export interface PointRow {
   readonly warnings: number;
   /** Absent in older rows: ask `isDegraded`. */
   readonly unread?: UnreadCounts;
+  /**
+   * New names that an attack may have given. Absent where the run met none, and where the row comes from the root: that
+   * has no place for them.
+   */
+  readonly marks?: NameMarks;
   readonly seconds: number;
   readonly rootName: string;
   readonly rootVersionId: string;

@@ -1,0 +1,163 @@
+import type { PointId } from '../ids.ts';
+import { dayMs } from '../model/time.ts';
+import type { PointCounts, PointRow } from '../ports/catalog/points.ts';
+
+/**
+ * Bounds from which on a point is not like those before it. A point is compared with earlier ones of its own resource:
+ * pictures never compress, and a cache changes every day.
+ */
+export const signThresholds = {
+  /** Earlier points that say what is usual. More: what was usual long ago counts. Fewer: one odd day does. */
+  earlierPoints: 10,
+  /** Earlier points of the same type, without which there is no usual share. */
+  leastEarlier: 2,
+  /** Files that there were before; of fewer, shares say nothing. */
+  leastFiles: 20,
+  /** Share of what was there that changed, is gone, or is new content of a full; and how many times what is usual. */
+  leastShare: 0.5,
+  timesUsual: 5,
+  /** Share of the content that is new where so many files changed: other owners, times or tags encrypt nothing. */
+  leastNewShare: 0.25,
+  /** New data that compresses to at least this share of its size, where earlier data compressed to that or less. */
+  leastStoredShare: 0.9,
+  mostUsualStoredShare: 0.7,
+  /** New data that is enough to tell by, in bytes and as a share of the content: a film among texts is no sign. */
+  leastNewBytes: 256 * 1024,
+  leastNewOfContent: 0.05,
+  /** Files with one more ending behind their name. */
+  leastRenamed: 20,
+  /** Days for which later points are not taken for clean: they have what was encrypted, and show no sign of it. */
+  suspectDays: 30,
+} as const;
+
+/** A way in which a point is not like earlier points of its resource. Shares are between 0 and 1. */
+export type PointSign =
+  | { readonly sign: 'changed' | 'removed' | 'rewritten'; readonly share: number; readonly usual: number }
+  /** Size of new data in the vault, as a share of its plain size. */
+  | { readonly sign: 'incompressible'; readonly share: number; readonly usual: number }
+  | { readonly sign: 'names' | 'renamed'; readonly files: number; readonly examples: readonly string[] };
+
+/** Why a point is not taken for clean, though it may lack nothing. */
+export interface Suspicion {
+  /** Its own signs; none where it only comes after one that has some. */
+  readonly signs: readonly PointSign[];
+  /** The first point with signs that is not older than {@link signThresholds.suspectDays} days. It may be this one. */
+  readonly since: PointRow;
+  /** The signs of that one. */
+  readonly sinceSigns: readonly PointSign[];
+}
+
+/**
+ * Finds the points of one resource that speak of an attack, and those that come after such a one.
+ * @param points - all of the resource, in any order: fewer, and less is known of what is usual.
+ */
+export function findSuspicions(points: Iterable<PointRow>): ReadonlyMap<PointId, Suspicion> {
+  const inOrder = [...points].sort(
+    (a, b) => a.sourceTime.getTime() - b.sourceTime.getTime() || (a.pointId < b.pointId ? -1 : 1),
+  );
+  const suspicions = new Map<PointId, Suspicion>();
+  const earlier: PointRow[] = [];
+  const loud: { readonly point: PointRow; readonly signs: readonly PointSign[] }[] = [];
+  for (const point of inOrder) {
+    // It is made of the vault alone, and says nothing about the source.
+    const signs = point.type === 'synthetic-full' ? [] : signsOf(point, earlier);
+    if (signs.length > 0) loud.push({ point, signs });
+    // Those with signs, too: who changes the format of everything should be asked once.
+    if (point.type !== 'synthetic-full') earlier.push(point);
+    const first = loud.find(
+      ({ point: { sourceTime } }) =>
+        point.sourceTime.getTime() - sourceTime.getTime() < signThresholds.suspectDays * dayMs,
+    );
+    if (first !== undefined)
+      suspicions.set(point.pointId, { signs, since: first.point, sinceSigns: first.signs });
+  }
+  return suspicions;
+}
+
+/** @param earlier - points before it, the oldest first. */
+function signsOf(point: PointRow, earlier: readonly PointRow[]): readonly PointSign[] {
+  const alike = earlier.filter(({ type }) => type === point.type).slice(-signThresholds.earlierPoints);
+  return [...sharesOf(point, alike, earlier), ...densityOf(point, earlier), ...namesOf(point, alike)];
+}
+
+type Share = (counts: PointCounts, before: PointCounts) => number;
+
+function sharesOf(
+  point: PointRow,
+  alike: readonly PointRow[],
+  earlier: readonly PointRow[],
+): readonly PointSign[] {
+  const [before] = beforeOf(point, earlier);
+  if (before === undefined) return [];
+  const unusual = (sign: 'changed' | 'removed' | 'rewritten', shareOf: Share): readonly PointSign[] => {
+    const shares = alike.flatMap((other) =>
+      beforeOf(other, earlier).map(({ counts }) => shareOf(other.counts, counts)),
+    );
+    if (shares.length < signThresholds.leastEarlier) return [];
+    const [share, usual] = [shareOf(point.counts, before.counts), median(shares)];
+    const isUnusual = share >= signThresholds.leastShare && share >= signThresholds.timesUsual * usual;
+    return isUnusual ? [{ sign, share, usual }] : [];
+  };
+  if (point.type === 'full') return unusual('rewritten', newShare);
+  if (before.counts.files < signThresholds.leastFiles) return [];
+  const hasNew = newShare(point.counts, before.counts) >= signThresholds.leastNewShare;
+  return [...(hasNew ? unusual('changed', changedShare) : []), ...unusual('removed', removedShare)];
+}
+
+/** The point that it was compared with; of a full, the one before it of that type. None where it is gone. */
+function beforeOf(point: PointRow, earlier: readonly PointRow[]): readonly PointRow[] {
+  const isBefore = ({ type, pointId, sourceTime }: PointRow): boolean =>
+    point.basePointId === undefined
+      ? type === point.type && sourceTime < point.sourceTime
+      : pointId === point.basePointId;
+  const found = earlier.findLast(isBefore);
+  return found === undefined ? [] : [found];
+}
+
+/** Of the files that there were, those that are other now. The counters of a run have added ones among the changed. */
+function changedShare({ files, filesChanged, filesRemoved }: PointCounts, before: PointCounts): number {
+  const added = Math.max(0, files - before.files + filesRemoved);
+  return before.files === 0 ? 0 : Math.min(1, Math.max(0, filesChanged - added) / before.files);
+}
+
+function removedShare({ filesRemoved }: PointCounts, before: PointCounts): number {
+  return before.files === 0 ? 0 : Math.min(1, filesRemoved / before.files);
+}
+
+/** Of the content, what the vault did not have; growth apart. */
+function newShare({ newBytes, logicalBytes }: PointCounts, before: PointCounts): number {
+  const grown = Math.max(0, logicalBytes - before.logicalBytes);
+  return logicalBytes === 0 ? 0 : Math.min(1, Math.max(0, newBytes - grown) / logicalBytes);
+}
+
+function densityOf({ counts }: PointRow, earlier: readonly PointRow[]): readonly PointSign[] {
+  const { newBytes, storedBytes, logicalBytes } = counts;
+  const least = Math.max(signThresholds.leastNewBytes, signThresholds.leastNewOfContent * logicalBytes);
+  const before = earlier.reduce(
+    (sum, { counts: { newBytes: plain, storedBytes: stored } }) => ({
+      plain: sum.plain + plain,
+      stored: sum.stored + stored,
+    }),
+    { plain: 0, stored: 0 },
+  );
+  if (newBytes < least || before.plain < signThresholds.leastNewBytes) return [];
+  const [share, usual] = [Math.min(1, storedBytes / newBytes), before.stored / before.plain];
+  const isDense = share >= signThresholds.leastStoredShare && usual <= signThresholds.mostUsualStoredShare;
+  return isDense ? [{ sign: 'incompressible', share, usual }] : [];
+}
+
+function namesOf({ marks }: PointRow, alike: readonly PointRow[]): readonly PointSign[] {
+  if (marks === undefined) return [];
+  const usual = Math.max(0, ...alike.map((other) => other.marks?.known ?? 0));
+  const { known, renamed, knownExamples, renamedExamples } = marks;
+  const signs: PointSign[] = [];
+  if (known > usual) signs.push({ sign: 'names', files: known, examples: knownExamples });
+  if (renamed >= signThresholds.leastRenamed)
+    signs.push({ sign: 'renamed', files: renamed, examples: renamedExamples });
+  return signs;
+}
+
+/** The middle one; 0 of none. */
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
+}

@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest';
+import type { PointCounts, PointRow } from '../../src/ports/catalog/points.ts';
+import { findSuspicions, type PointSign, signThresholds } from '../../src/signs/point-signs.ts';
+import { pointRow } from '../../src/testing/index.ts';
+
+const mebibyte = 2 ** 20;
+const dayMinutes = 1_440;
+
+/** A day of a resource of 1,000 files and 100 MiB, of which little changes, and which compresses to a third. */
+function dayOf(day: number, counts: Partial<PointCounts> = {}, change: Partial<PointRow> = {}): PointRow {
+  const isFirst = day === 0;
+  return pointRow(day * dayMinutes, {
+    type: isFirst ? 'full' : 'incremental',
+    basePointId: isFirst ? undefined : pointRow((day - 1) * dayMinutes).pointId,
+    counts: {
+      files: 1000,
+      filesChanged: isFirst ? 1000 : 20,
+      filesRemoved: 0,
+      logicalBytes: 100 * mebibyte,
+      readBytes: 0,
+      newBytes: isFirst ? 100 * mebibyte : 2 * mebibyte,
+      storedBytes: isFirst ? 33 * mebibyte : 0.7 * mebibyte,
+      ...counts,
+    },
+    ...change,
+  });
+}
+
+const quietDays = [0, 1, 2, 3].map((day) => dayOf(day));
+/** Everything is encrypted in place. */
+const encrypted = { filesChanged: 820, newBytes: 82 * mebibyte, storedBytes: 82 * mebibyte };
+
+function signsOf(point: PointRow, before: readonly PointRow[] = quietDays): readonly PointSign[] {
+  return findSuspicions([...before, point]).get(point.pointId)?.signs ?? [];
+}
+
+test('says nothing of days like all others', () => {
+  expect(findSuspicions([...quietDays, dayOf(4)]).size).toBe(0);
+});
+
+test('sees files that were encrypted in place', () => {
+  expect(signsOf(dayOf(4, encrypted))).toEqual([
+    { sign: 'changed', share: 0.82, usual: 0.02 },
+    { sign: 'incompressible', share: 1, usual: expect.closeTo(0.33, 2) as number },
+  ]);
+});
+
+test('sees files that were encrypted under other names', () => {
+  const renamed = {
+    filesChanged: 1000,
+    filesRemoved: 1000,
+    newBytes: 100 * mebibyte,
+    storedBytes: 100 * mebibyte,
+  };
+  const marks = {
+    known: 3,
+    renamed: 997,
+    knownExamples: ['README_DECRYPT.txt'],
+    renamedExamples: ['a.xlsx.x7'],
+  };
+
+  expect(signsOf(dayOf(4, renamed, { marks }))).toEqual([
+    { sign: 'removed', share: 1, usual: 0 },
+    { sign: 'incompressible', share: 1, usual: expect.any(Number) as number },
+    { sign: 'names', files: 3, examples: ['README_DECRYPT.txt'] },
+    { sign: 'renamed', files: 997, examples: ['a.xlsx.x7'] },
+  ]);
+});
+
+const fullOf = (day: number, newBytes: number): PointRow =>
+  dayOf(
+    day,
+    { newBytes, storedBytes: newBytes / 3, filesChanged: 1000 },
+    { type: 'full', basePointId: undefined },
+  );
+
+test('sees in a full what was encrypted since the last one, once there were enough to compare with', () => {
+  const days = [fullOf(0, 100 * mebibyte), ...[1, 2, 3].map((day) => fullOf(day, 2 * mebibyte))];
+  const last = fullOf(4, 97 * mebibyte);
+
+  expect(signsOf(last, days)).toEqual([{ sign: 'rewritten', share: 0.97, usual: 0.02 }]);
+  expect(signsOf(last, days.slice(0, 2))).toEqual([]);
+});
+
+test.for([
+  ['owners or times of all files changed', { filesChanged: 1000, newBytes: 0, storedBytes: 1000 }],
+  [
+    'many files were added',
+    {
+      files: 9000,
+      filesChanged: 8020,
+      logicalBytes: 900 * mebibyte,
+      newBytes: 800 * mebibyte,
+      storedBytes: 250 * mebibyte,
+    },
+  ],
+  ['some were deleted', { files: 700, filesRemoved: 300 }],
+  ['a film was added', { files: 1001, filesChanged: 21, newBytes: 4 * mebibyte, storedBytes: 4 * mebibyte }],
+] as const)('is not alarmed when %s', ([, counts]) => {
+  expect(signsOf(dayOf(4, counts))).toEqual([]);
+});
+
+test('compares with what is usual for the resource: one that changes all over every day, and never compresses', () => {
+  const busy = { filesChanged: 900, newBytes: 90 * mebibyte, storedBytes: 90 * mebibyte };
+  const days = [dayOf(0, { storedBytes: 100 * mebibyte }), ...[1, 2, 3].map((day) => dayOf(day, busy))];
+
+  expect(findSuspicions([...days, dayOf(4, busy)]).size).toBe(0);
+});
+
+test('says nothing of shares of a handful of files', () => {
+  const few = signThresholds.leastFiles - 1;
+  const before = quietDays.map((point) => ({ ...point, counts: { ...point.counts, files: few } }));
+
+  expect(signsOf(dayOf(4, { files: few, filesChanged: few, newBytes: 90 * mebibyte }), before)).toEqual([]);
+});
+
+test('takes no later point for clean, as it has what was encrypted, until the attack is long ago', () => {
+  const attack = dayOf(4, encrypted);
+  const after = dayOf(5);
+  const last = dayOf(4 + signThresholds.suspectDays - 1);
+  const later = dayOf(4 + signThresholds.suspectDays);
+  const container = pointRow(4 * dayMinutes + 1, { type: 'synthetic-full', counts: attack.counts });
+
+  const found = findSuspicions([later, last, container, after, attack, ...quietDays]);
+
+  expect([...found.keys()]).toEqual([attack, container, after, last].map(({ pointId }) => pointId));
+  expect(found.get(after.pointId)).toMatchObject({
+    signs: [],
+    since: { pointId: attack.pointId },
+    sinceSigns: [{ share: 0.82 }, {}],
+  });
+});
+
+test('does not get used to an attack', () => {
+  const attack = dayOf(4, encrypted);
+
+  expect(
+    findSuspicions([...quietDays, attack, dayOf(5, encrypted)]).get(dayOf(5).pointId)?.signs,
+  ).toHaveLength(2);
+});
