@@ -1,5 +1,11 @@
 /** Parts that need Node but not AWS: directories as sources, targets and stores, SQLite catalogs, worker threads. */
 export { DirectoryTarget, type DirectoryTargetOptions } from './target/directory-target.ts';
+export {
+  type ExtraEntry,
+  findExtraEntries,
+  removeExtraEntries,
+  type RemovedExtra,
+} from './target/extra-entries.ts';
 export { type ImageFormat, imageFormats } from './target/convert-image.ts';
 export { type DiskImageOutcome, restoreDiskImage } from './restore-disk-image.ts';
 export { FileContainer } from './store/file-container.ts';

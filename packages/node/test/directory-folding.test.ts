@@ -2,10 +2,12 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { SourceEntry } from '@holdfast/engine';
 import type { OverwriteRule } from '@holdfast/engine/model';
+import { SeededRandom } from '@holdfast/engine/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { probeNames } from '../src/source/probe-names.ts';
 import { rawPathOfText } from '../src/source/raw-path.ts';
+import { findExtraEntries } from '../src/target/extra-entries.ts';
 import { folding } from './folding-file-system.ts';
 import { directory, entry, link, makeTarget, pieces } from './target-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
@@ -179,4 +181,21 @@ test('a file system that takes names as they are is found out, and nothing is le
     });
   }
   expect(readdirSync(root)).toEqual([]);
+});
+
+test('what looks extra may be what was restored under other letters: nothing is deleted there', async () => {
+  on('without letter case (NTFS, exFAT)');
+  writeFileSync(path.join(root, 'report.txt'), 'mine');
+
+  const found = findExtraEntries({
+    root,
+    async *listPoint() {
+      yield Buffer.from('Report.txt');
+    },
+    precious: [],
+    random: new SeededRandom('extra'),
+  });
+
+  await expect(found).rejects.toThrow('takes some names for others');
+  expect(readdirSync(root)).toEqual(['report.txt']);
 });

@@ -12,6 +12,13 @@ import { warnSuspect } from '../names/suspect-point.ts';
 import { parsePointPath } from '../names/point-path.ts';
 import { printDryRun, printQuote } from '../restore/preview-restore.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
+import {
+  checkDeleteExtra,
+  confirmExtra,
+  deleteExtra,
+  findExtra,
+  printExtra,
+} from '../restore/delete-extra.ts';
 import type { AllWishes } from '../restore/plan-all.ts';
 import { restoreAll } from '../restore/restore-all.ts';
 import { type LocalRequest, restoreHere } from '../restore/restore-here.ts';
@@ -91,6 +98,10 @@ export const restoreCommand = defineCommand({
       .addOption(formatOption)
       .option('--zero-damaged', 'of a disk image: go on at damage, with zeros for what cannot be read')
       .addOption(overwriteOption)
+      .option(
+        '--delete-extra',
+        'of --to-directory: delete what is there and not in the point, after showing it',
+      )
       .addOption(workersOption)
       .addOption(thawSpeedOption)
       .addOption(thawDaysOption)
@@ -135,6 +146,8 @@ export const restoreCommand = defineCommand({
       const buckets = await connection.deployment.findRestoreBuckets();
       checkAllowed(point, destination, { ...connection.deployment, buckets });
     }
+    if (values.deleteExtra === true && destination !== undefined)
+      checkDeleteExtra(point, destination, values);
     const degraded = await warnDegraded(point, connection, context);
     await warnSuspect(point, connection, context);
     if (values.dryRun === true && destination !== undefined && asksEc2(destination))
@@ -161,6 +174,15 @@ export const restoreCommand = defineCommand({
       } else {
         await checkReadable(store, reader.root, connection.deployment.vaultBucket);
         await printDryRun({ ...preview, destination }, overwrite, context.out);
+        if (values.deleteExtra === true && destination.directory !== undefined) {
+          const { directory } = destination;
+          const extra = await findExtra(reader, directory, paths, connection, context.signal);
+          await printExtra(
+            extra,
+            directory,
+            context.out.json ? context.warn : async (line) => context.out.line(line),
+          );
+        }
       }
       return exitCodes.ok;
     }
@@ -172,6 +194,14 @@ export const restoreCommand = defineCommand({
     }
     if (destination.directory !== undefined) {
       const { directory } = destination;
+      if (values.deleteExtra === true)
+        return restoreExactly(
+          request,
+          directory,
+          { degraded, isConfirmed: values.yes === true },
+          connection,
+          context,
+        );
       const { outcome, execution } = await restoreHere(request, directory, connection, context);
       await printOutcome(outcome, { pointId: point.pointId, directory, execution, ...degraded }, context.out);
       return exitCodeOfOutcome(outcome);
@@ -191,6 +221,7 @@ interface AllValues extends DestinationValues {
   readonly yes?: boolean | undefined;
   readonly path?: readonly string[] | undefined;
   readonly newestWith?: boolean | undefined;
+  readonly deleteExtra?: boolean | undefined;
 }
 
 /** @throws {@link UsageError} what is said goes with one point only. */
@@ -203,6 +234,7 @@ function allWishes(values: AllValues & FileValues, thaw: ThawOptions, word: stri
     'to-file': values.toFile,
     'delta-from': values.deltaFrom,
     ami: values.ami,
+    'delete-extra': values.deleteExtra,
   }))
     if (value !== undefined) throw new UsageError(`--${option} is for one point, and does not go with --all`);
   const { plan, time, clean, overwrite, workers, quote = false, dryRun = false, yes = false } = values;
@@ -265,6 +297,36 @@ async function restoreVolumeHere(
   if (out.json) await out.document({ pointId: point.pointId, execution, ...degraded, ...outcome });
   else for (const line of diskImageLines(outcome)) await out.line(line);
   return exitCodeOfDiskImages([outcome]);
+}
+
+/** Restores into a directory, and deletes there what the point does not have. */
+async function restoreExactly(
+  request: LocalRequest,
+  directory: string,
+  { degraded, isConfirmed }: { readonly degraded: DegradedFields; readonly isConfirmed: boolean },
+  connection: Connection,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { point, paths } = request;
+  const { out, warn } = context;
+  const reader = await openPoint(connection, point);
+  const extra = await findExtra(reader, directory, paths, connection, context.signal);
+  if (!(await confirmExtra(extra, directory, isConfirmed, context))) {
+    warn('nothing was restored, and nothing deleted');
+    return exitCodes.failed;
+  }
+  const { outcome, execution } = await restoreHere(request, directory, connection, context);
+  const where = { pointId: point.pointId, directory, execution, ...degraded };
+  const code = exitCodeOfOutcome(outcome);
+  if (!out.json) await printOutcome(outcome, where, out);
+  if (code !== exitCodes.ok || outcome.kept > 0) {
+    if (out.json) await printOutcome(outcome, where, out);
+    warn('not everything is as the point has it, so nothing was deleted; repeat it when that is mended');
+    return code === exitCodes.ok ? exitCodes.failed : code;
+  }
+  const extraRemoved = await deleteExtra(extra, directory, out);
+  if (out.json) await out.document({ ...where, ...outcome, extra: extraRemoved });
+  return extraRemoved.left.length > 0 ? exitCodes.failed : exitCodes.ok;
 }
 
 /** True of a destination of which EC2 knows whether it can be. */
