@@ -64,6 +64,14 @@ const ALARMS: readonly AlarmRule[] = [
     period: Duration.days(1),
   },
   {
+    id: 'ResourceSuspect',
+    metric: 'SuspectResources',
+    title: 'Resource suspect',
+    meaning:
+      'the newest recovery point of a resource may be of an attack, or comes shortly after one that may',
+    period: Duration.days(1),
+  },
+  {
     id: 'EventUndelivered',
     metric: 'DeadLetters',
     title: 'Event undelivered',

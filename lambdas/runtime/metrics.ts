@@ -13,6 +13,7 @@ export const PLAN_METRIC_NAMES = [
   'OverduePlans',
   'OverdueResources',
   'DegradedResources',
+  'SuspectResources',
 ] as const;
 type PlanMetricName = (typeof PLAN_METRIC_NAMES)[number];
 

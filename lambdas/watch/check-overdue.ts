@@ -20,6 +20,7 @@ const CheckSum = z.object({
   latePlans: z.array(z.string()),
   lateByPlan: counts,
   degradedByPlan: counts,
+  suspects: z.int().default(0),
   problems: z.int(),
 });
 type CheckSum = z.infer<typeof CheckSum>;
@@ -27,7 +28,13 @@ type CheckSum = z.infer<typeof CheckSum>;
 /** State of a check: resources are discovered first, then judged. */
 const CheckProgress = z.object({ discovery: DiscoveryProgress.optional(), sum: CheckSum.optional() });
 
-const nothingFound: CheckSum = { latePlans: [], lateByPlan: {}, degradedByPlan: {}, problems: 0 };
+const nothingFound: CheckSum = {
+  latePlans: [],
+  lateByPlan: {},
+  degradedByPlan: {},
+  suspects: 0,
+  problems: 0,
+};
 
 interface CheckReport {
   /** Plans with a resource that is overdue, was never protected, or cannot be. */
@@ -35,6 +42,8 @@ interface CheckReport {
   readonly overdueResources: number;
   /** Their newest point carries or lacks entries. */
   readonly degradedResources: number;
+  /** Their newest point may be of an attack, or comes after one that may. */
+  readonly suspectResources: number;
   readonly problems: number;
   /** 1 when maintenance has not succeeded for two days. */
   readonly maintenanceOverdue: number;
@@ -72,7 +81,7 @@ export const checkOverdueStep = defineKeptLoop(
     sum = found.reduce(add, { ...sum, after });
     if (after !== undefined) return handOn({ sum });
 
-    const { latePlans, lateByPlan, degradedByPlan, problems } = sum;
+    const { latePlans, lateByPlan, degradedByPlan, suspects, problems } = sum;
     const hours = (clock.now().getTime() - (await machines.maintenance.lastSuccess()).getTime()) / hourMs;
     const maintenanceOverdue = hours > safety.maintenanceWithinHours ? 1 : 0;
     if (maintenanceOverdue > 0) log.warn('maintenance has not succeeded', { hours: Math.floor(hours) });
@@ -81,12 +90,14 @@ export const checkOverdueStep = defineKeptLoop(
       overduePlans: latePlans.length,
       overdueResources: totalOf(lateByPlan),
       degradedResources: totalOf(degradedByPlan),
+      suspectResources: suspects,
       problems,
     };
     count([
       metric('OverduePlans', report.overduePlans),
       metric('OverdueResources', report.overdueResources),
       metric('DegradedResources', report.degradedResources),
+      metric('SuspectResources', report.suspectResources),
       metric('ResourceProblems', report.problems),
       metric('MaintenanceOverdue', maintenanceOverdue),
       ...plans.flatMap(({ name }) => [
@@ -103,6 +114,7 @@ export const checkOverdueStep = defineKeptLoop(
 function add(sum: CheckSum, { plan, reason }: OverdueResource): CheckSum {
   const { latePlans, lateByPlan, degradedByPlan, problems } = sum;
   if (reason === 'degraded') return { ...sum, degradedByPlan: oneMore(degradedByPlan, plan) };
+  if (reason === 'suspect') return { ...sum, suspects: sum.suspects + 1 };
   return {
     ...sum,
     latePlans: latePlans.includes(plan) ? latePlans : [...latePlans, plan],

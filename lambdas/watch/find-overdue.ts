@@ -1,6 +1,7 @@
 import {
   type Catalog,
   findLastPoints,
+  findSuspicions,
   isDegraded,
   judgeResource,
   mapConcurrent,
@@ -11,12 +12,13 @@ import type { Plans } from '@holdfast/engine/model';
 
 const judgedAtOnce = 16;
 
-/** An opted-in resource that is not as well protected as its plan promises. One can be both overdue and degraded. */
+/** An opted-in resource that is not as well protected as its plan promises. One can be
+ * overdue, degraded and suspect at once. */
 export interface OverdueResource {
   readonly arn: ResourceArn;
   /** The plan that its tag names, whether it exists or not. */
   readonly plan: string;
-  readonly reason: 'overdue' | 'never-protected' | 'degraded' | 'problem';
+  readonly reason: 'overdue' | 'never-protected' | 'degraded' | 'suspect' | 'problem';
   readonly detail: string;
 }
 
@@ -81,5 +83,12 @@ async function judge(
   }
   if (newest !== undefined && isDegraded(newest))
     found.push({ arn, plan, reason: 'degraded', detail: judged.problem ?? 'it could not be read' });
+  const suspicion =
+    newest && findSuspicions(await Array.fromAsync(catalog.points.list(arn))).get(newest.pointId);
+  if (suspicion !== undefined) {
+    const signs = suspicion.sinceSigns.map(({ sign }) => sign).join(', ');
+    const detail = `point ${suspicion.since.pointId} may be of an attack: ${signs}`;
+    found.push({ arn, plan, reason: 'suspect', detail });
+  }
   return found;
 }

@@ -31,6 +31,7 @@ describe('alarms', () => {
       PointsMissing: 86_400,
       PointsWithoutSnapshots: 86_400,
       RestoreFailures: 300,
+      SuspectResources: 86_400,
     });
     for (const { Namespace, Dimensions } of alarms) {
       expect(Namespace).toBe('Holdfast');

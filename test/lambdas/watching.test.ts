@@ -46,6 +46,7 @@ test('publishes zeros when every resource is within its RPO', async () => {
     overduePlans: 0,
     overdueResources: 0,
     degradedResources: 0,
+    suspectResources: 0,
     problems: 0,
     maintenanceOverdue: 0,
   });
@@ -78,6 +79,7 @@ test('notices a resource that no cycle has ever seen', async () => {
     overduePlans: 1,
     overdueResources: 1,
     degradedResources: 0,
+    suspectResources: 0,
     problems: 0,
     maintenanceOverdue: 0,
   });
@@ -115,12 +117,31 @@ test('a tag that names no plan, or is misspelt, counts as a plan that is not kep
     overduePlans: 2,
     overdueResources: 0,
     degradedResources: 0,
+    suspectResources: 0,
     problems: 2,
     maintenanceOverdue: 0,
   });
   expect(deployment.metrics.of('OverduePlans', 'weekly')).toEqual([1]);
   // CloudWatch takes no such dimension.
   expect(deployment.metrics.values.some(({ dimensions }) => dimensions?.['Plan'] === 'dayly ✓')).toBe(false);
+});
+
+test('a resource whose newest point may be of an attack is suspect', async () => {
+  const deployment = makeDeployment();
+  deployment.source.plant('README_DECRYPT.txt', 'pay');
+  await protectBucket(deployment);
+
+  expect(await makeCheck(deployment)()).toMatchObject({ degradedResources: 0, suspectResources: 1 });
+
+  expect(deployment.metrics.of('SuspectResources')).toEqual([1]);
+  expect(deployment.lines).toContainEqual(
+    expect.objectContaining({
+      level: 'warn',
+      message: 'suspect',
+      resource: TAGGED_BUCKET.arn,
+      detail: expect.stringMatching(/^point \S+ may be of an attack: names$/) as string,
+    }),
+  );
 });
 
 test('a resource whose newest point lacks entries is degraded, and overdue once the last clean one is too old', async () => {
