@@ -22,6 +22,7 @@ import { joinShards } from '../../src/protect/join-shards.ts';
 import { ChunkFetcher } from '../../src/restore/chunk-fetcher.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
+import type { LeasePolicy } from '../../src/runs/generation.ts';
 import { openRun, type RunRequest } from '../../src/runs/open-run.ts';
 import type { RunPlan } from '../../src/runs/run-plan.ts';
 import type { WriteServices } from '../../src/services.ts';
@@ -38,6 +39,7 @@ export interface ImageOptions {
   /** Asked by each step that goes over several calls. @default never */
   readonly shouldStop?: () => boolean;
   readonly keepDays?: number;
+  readonly leasePolicy?: LeasePolicy;
   readonly isolated?: boolean;
   /** @default true */
   readonly blocks?: boolean;
@@ -70,8 +72,8 @@ export class ImageHarness extends Harness {
   }
 
   requestImage(type: BackupType, options: ImageOptions = {}): RunRequest {
-    const { runId, keepDays, isolated, blocks = true, arn = this.arn } = options;
-    const request = { ...this.request(type, { runId, keepDays, isolated, arn }), blocks };
+    const { runId, keepDays, leasePolicy, isolated, blocks = true, arn = this.arn } = options;
+    const request = { ...this.request(type, { runId, keepDays, isolated, arn }), leasePolicy, blocks };
     if (options.like !== undefined) this.#taken.set(request.runId, this.snapshotsOf(options.like));
     return request;
   }

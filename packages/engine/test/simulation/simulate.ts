@@ -1,5 +1,5 @@
 // npm run simulate [-- --years=3 --files=1000 --kib=128]
-// Daily points of a source of which 1 % changes every day, kept for 35 days, made, expired and swept by the engine:
+// Daily points of files, and of a volume, of which 1 % changes every day, kept for 35 days, made, expired and swept by the engine:
 // what the vault holds over what the points need, with and without rule 5 of docs/leases.md, and what leases cost.
 import { parseArgs } from 'node:util';
 import { leaseCosts } from './lease-costs.ts';
@@ -17,9 +17,10 @@ const years = Number(values.years);
 const quartersPerYear = 4;
 const quarterDays = 91;
 
-for (const [title, copyBelow] of [
-  ['with rule 5: what is used of mostly dead packs is copied', 0.5],
-  ['without it', 0],
+for (const [title, copyBelow, isVolume] of [
+  ['with rule 5: what is used of mostly dead packs is copied', 0.5, false],
+  ['of the blocks of a volume, with rule 5', 0.5, true],
+  ['without it', 0, false],
 ] as const) {
   console.log(`\n${title}\n quarter   packs    most   pages   all`);
   const simulation = new VaultSimulation({
@@ -28,6 +29,7 @@ for (const [title, copyBelow] of [
     churn: 0.01,
     keepDays: 35,
     policy: { copyBelow },
+    isVolume,
   });
   const packCounts: number[] = [];
   for await (const quarter of quartersOf(simulation, years * quartersPerYear)) {

@@ -40,6 +40,16 @@ describe('a vault of daily points of a source of which 1 % changes every day', (
   });
 });
 
+test('the blocks of a volume, of which some change every day, are what they were for two months', async () => {
+  const simulation = new VaultSimulation({ ...small, files: 40, churn: 0.05, isVolume: true });
+
+  for (let day = 0; day < 60; day += 1) await simulation.runDay();
+
+  const { packs, ideal } = await simulation.measure();
+  expect(packs).toBeLessThan(2 * ideal);
+  expect(await simulation.countWrong()).toBe(0);
+});
+
 test('no request is made for a lease on days on which none is short', async () => {
   const simulation = new VaultSimulation({ ...small, files: 20 });
   await simulation.runDay();

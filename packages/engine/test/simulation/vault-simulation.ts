@@ -10,14 +10,18 @@ import { listShards } from '../../src/protect/list-shards.ts';
 import { protectShard } from '../../src/protect/protect-shard.ts';
 import { backUpFiles } from '../../src/runs/back-up-files.ts';
 import { leasePolicyFor, type LeasePolicy } from '../../src/runs/generation.ts';
+import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { runPrefix } from '../../src/runs/run-plan.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
+import { ImageHarness, readVolumes } from '../images/image-harness.ts';
 import { Dice } from '../runs/random-changes.ts';
 import { day, Harness } from '../runs/harness.ts';
 import { CallCounts, counted } from './call-counts.ts';
 
 /** What is simulated. Every file is one chunk of bytes that cannot be compressed. */
 export interface SimulationOptions {
+  /** Each file is a block of one volume instead. @default false */
+  readonly isVolume?: boolean;
   readonly files: number;
   readonly fileBytes: number;
   /** Share of the files that get a new content every day, each as likely as the next. */
@@ -54,6 +58,8 @@ export interface VaultSize {
  */
 export class VaultSimulation {
   readonly harness: Harness;
+  /** Set for a volume. */
+  readonly #image: ImageHarness | undefined;
   readonly calls = new CallCounts();
   readonly #options: SimulationOptions;
   readonly #policy: LeasePolicy;
@@ -75,7 +81,11 @@ export class VaultSimulation {
     const seed = options.seed ?? 'simulation';
     this.#policy = { ...leasePolicyFor(options.keepDays), ...options.policy };
     this.#dice = new Dice(new SeededRandom(`changes of ${seed}`));
-    this.harness = new Harness(seed);
+    this.#image = options.isVolume === true ? new ImageHarness(seed) : undefined;
+    this.harness = this.#image ?? new Harness(seed);
+    const { files, fileBytes } = options;
+    if (this.#image !== undefined)
+      this.#image.volumes.push(this.#image.disks.makeVolume(files * fileBytes, undefined, fileBytes));
     const { store, catalog } = this.harness;
     this.#services = {
       ...this.harness.services,
@@ -87,11 +97,38 @@ export class VaultSimulation {
 
   /** Makes the day's changes and point, expires and sweeps what is due, and goes on to the next day. */
   async runDay(): Promise<void> {
-    const { clock, source, store, catalog, index, random, arn } = this.harness;
-    const { files, keepDays } = this.#options;
+    const { clock, store, catalog, index } = this.harness;
     if (this.#day > 0) this.#changeSome();
+    const { root } = await (this.#image === undefined
+      ? this.#backUpFiles()
+      : this.#backUpVolume(this.#image));
+    this.#points.push({
+      day: this.#day,
+      point: root.point,
+      serials: [...this.#current],
+    });
+    await expirePoints({ store, catalog });
+    const listChunkIds = createChunkIdReader(store, await this.harness.keys());
+    await sweepPacks({ store, catalog, index, listChunkIds });
+    this.#day += 1;
+    clock.advance(day);
+  }
+
+  async #backUpVolume(image: ImageHarness): Promise<CommittedPoint> {
     const first = this.#day === 0;
-    const { root } = await backUpFiles(
+    return image.backUpImage(first ? 'full' : 'incremental', {
+      services: this.#services,
+      keepDays: this.#options.keepDays,
+      leasePolicy: this.#policy,
+      limits: { blocks: first ? filesOfPack : this.#options.files, extents: 65_536 },
+    });
+  }
+
+  async #backUpFiles(): Promise<CommittedPoint> {
+    const { source, random, arn } = this.harness;
+    const { files, keepDays } = this.#options;
+    const first = this.#day === 0;
+    return backUpFiles(
       this.#services,
       {
         runId: newId<RunId>(random),
@@ -106,8 +143,7 @@ export class VaultSimulation {
       {
         source,
         protectAll: async (plan, keys) => {
-          // The first day fills packs of as many chunks as 32 MiB hold of the usual ones.
-          const limits = { files: first ? 28 : files, bytes: 2 ** 40 };
+          const limits = { files: first ? filesOfPack : files, bytes: 2 ** 40 };
           const { work } = this.#services;
           const workPrefix = runPrefix(plan.runId);
           const where = { source, work, random, workPrefix };
@@ -125,16 +161,6 @@ export class VaultSimulation {
         },
       },
     );
-    this.#points.push({
-      day: this.#day,
-      point: root.point,
-      serials: [...this.#current],
-    });
-    await expirePoints({ store, catalog });
-    const listChunkIds = createChunkIdReader(store, await this.harness.keys());
-    await sweepPacks({ store, catalog, index, listChunkIds });
-    this.#day += 1;
-    clock.advance(day);
   }
 
   /** What the vault holds now, and what it would have to hold at least. */
@@ -163,6 +189,10 @@ export class VaultSimulation {
     const kept = this.#points.filter(({ point }) => there.has(point));
     let wrong = 0;
     for (const { point, serials } of kept.length < 2 ? kept : [kept[0], kept.at(-1)].filter(isDefined)) {
+      if (this.#image !== undefined) {
+        wrong += await this.#countWrongBlocks(this.#image, point, serials);
+        continue;
+      }
       const { state, outcome } = await this.harness.restore(point);
       wrong += outcome.failed.length + Math.abs(state.size - serials.length);
       for (const [file, serial] of serials.entries()) {
@@ -171,6 +201,15 @@ export class VaultSimulation {
       }
     }
     return wrong;
+  }
+
+  async #countWrongBlocks(image: ImageHarness, point: PointId, serials: readonly number[]): Promise<number> {
+    const [content] = (await readVolumes(await image.open(point))).values();
+    const { fileBytes } = this.#options;
+    return serials.filter((serial, at) => {
+      const block = content?.subarray(at * fileBytes, (at + 1) * fileBytes);
+      return block === undefined || Buffer.compare(block, this.#contentOf(serial)) !== 0;
+    }).length;
   }
 
   #changeSome(): void {
@@ -186,7 +225,10 @@ export class VaultSimulation {
   #change(file: number): void {
     this.#serial += 1;
     this.#current[file] = this.#serial;
-    this.harness.source.plant(pathOf(file), this.#contentOf(this.#serial));
+    const content = this.#contentOf(this.#serial);
+    const [volume = ''] = this.#image?.volumes ?? [];
+    if (this.#image === undefined) this.harness.source.plant(pathOf(file), content);
+    else this.#image.disks.write(volume, file, content);
   }
 
   #contentOf(serial: number): Uint8Array {
@@ -197,6 +239,9 @@ export class VaultSimulation {
     );
   }
 }
+
+/** The first day fills packs of as many chunks as 32 MiB hold of the usual ones. */
+const filesOfPack = 28;
 
 function pathOf(file: number): string {
   return `folder ${file % 10}/${file}`;
