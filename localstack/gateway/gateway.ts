@@ -98,10 +98,10 @@ class GatewayHandler {
     this.#buckets = new TaggedBuckets(options.upstreamUrl);
   }
 
-  async #findCaller(socket: Socket): Promise<LambdaProcess | undefined> {
+  #findCaller(socket: Socket): LambdaProcess | undefined {
     const known = this.#callers.get(socket);
     if (known !== undefined) return known;
-    const caller = await findLambdaProcess(socket.remotePort ?? 0, socket.localPort ?? 0);
+    const caller = findLambdaProcess(socket.remotePort ?? 0, socket.localPort ?? 0);
     if (caller !== undefined) this.#callers.set(socket, caller);
     return caller;
   }
@@ -153,9 +153,9 @@ class GatewayHandler {
     if (request.service === 's3') addDefaultContentType(request, message);
     this.#counts.add(request);
     const findCaller = once(() => this.#findCaller(message.socket));
-    const fired = await this.#faults.fire(request, {
+    const fired = this.#faults.fire(request, {
       body,
-      findLambdaFunction: async () => (await findCaller())?.functionName,
+      findLambdaFunction: () => findCaller()?.functionName,
     });
     for (const { action, lifted } of fired)
       if (action.kind === 'latency') await delay(action.ms, undefined, { signal: lifted }).catch(() => {});
@@ -170,7 +170,7 @@ class GatewayHandler {
     message: IncomingMessage,
     response: ServerResponse,
     body: Buffer | undefined,
-    findCaller: () => Promise<LambdaProcess | undefined>,
+    findCaller: () => LambdaProcess | undefined,
   ): Promise<void> {
     switch (action.kind) {
       case 'error':
@@ -189,7 +189,7 @@ class GatewayHandler {
         message.socket.destroy();
         return;
       case 'kill-lambda': {
-        const caller = await findCaller();
+        const caller = findCaller();
         if (action.when === 'after') await this.#executeSilently(request, message, body);
         if (caller) process.kill(caller.processId, 'SIGKILL');
         message.socket.destroy();
@@ -266,9 +266,9 @@ function isDocument(method: string, url: string): boolean {
   return method === 'PUT' && (searchParams.has('tagging') || searchParams.has('abac'));
 }
 
-function once<T>(find: () => Promise<T>): () => Promise<T> {
-  let found: Promise<T> | undefined;
-  return () => (found ??= find());
+function once<T>(find: () => T): () => T {
+  let found: { readonly value: T } | undefined;
+  return () => (found ??= { value: find() }).value;
 }
 
 function send(response: ServerResponse, reply: Reply): void {

@@ -57,7 +57,7 @@ export interface FaultStatus extends FaultRule {
 export interface FaultEvidence {
   readonly body: Uint8Array | undefined;
   /** Name of the Lambda function whose worker made the call. */
-  readonly findLambdaFunction: () => Promise<string | undefined>;
+  readonly findLambdaFunction: () => string | undefined;
 }
 
 /** The effect of a rule on one call. */
@@ -105,10 +105,10 @@ export class FaultRules {
   }
 
   /** Collects what to do to a call: delays first, then the first other action that fires. */
-  async fire(request: AwsRequest, evidence: FaultEvidence): Promise<FiredFault[]> {
+  fire(request: AwsRequest, evidence: FaultEvidence): FiredFault[] {
     const fired: FiredFault[] = [];
     for (const active of this.#active) {
-      if (!(await matches(active.rule, request, evidence))) continue;
+      if (!matches(active.rule, request, evidence)) continue;
       active.matched += 1;
       const { skip, count = Infinity, probability, action } = active.rule;
       if (active.matched <= skip || active.fired >= count || active.random() >= probability) continue;
@@ -124,7 +124,7 @@ function status(active: ActiveRule): FaultStatus {
   return { ...active.rule, matched: active.matched, fired: active.fired };
 }
 
-async function matches(rule: FaultRule, request: AwsRequest, evidence: FaultEvidence): Promise<boolean> {
+function matches(rule: FaultRule, request: AwsRequest, evidence: FaultEvidence): boolean {
   const { service, operation, method, bucket, key, path, bodyContains, lambdaFunction } = rule.match;
   if (service !== undefined && service !== request.service) return false;
   if (method !== undefined && method !== request.method) return false;
@@ -134,7 +134,7 @@ async function matches(rule: FaultRule, request: AwsRequest, evidence: FaultEvid
   if (path !== undefined && !matchesPattern(path, request.path)) return false;
   if (bodyContains !== undefined && !Buffer.from(evidence.body ?? []).includes(bodyContains)) return false;
   if (lambdaFunction === undefined && rule.action.kind !== 'kill-lambda') return true;
-  const caller = await evidence.findLambdaFunction();
+  const caller = evidence.findLambdaFunction();
   return caller !== undefined && matchesPattern(lambdaFunction ?? '*', caller);
 }
 

@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface LambdaProcess {
   readonly processId: number;
@@ -7,56 +7,58 @@ export interface LambdaProcess {
 
 /**
  * Finds the Lambda worker that owns the local end of a TCP connection to the gateway, so that a fault rule
- * can kill it in the middle of its work. Linux only: it reads /proc.
+ * can kill it in the middle of its work. Linux only: it reads /proc, at once, as the many small reads of a look cost
+ * twenty times as much through the pool of threads.
  */
-export async function findLambdaProcess(
-  localPort: number,
-  gatewayPort: number,
-): Promise<LambdaProcess | undefined> {
+export function findLambdaProcess(localPort: number, gatewayPort: number): LambdaProcess | undefined {
   if (process.platform !== 'linux') return undefined;
-  const inode = await findSocketInode(localPort, gatewayPort);
+  const inode = findSocketInode(localPort, gatewayPort);
   if (inode === undefined) return undefined;
-  for (const processId of await listProcessIds()) {
-    const functionName = await findFunctionName(processId);
-    if (functionName !== undefined && (await ownsSocket(processId, inode)))
-      return { processId, functionName };
+  for (const processId of listProcessIds()) {
+    const functionName = findFunctionName(processId);
+    if (functionName !== undefined && ownsSocket(processId, inode)) return { processId, functionName };
   }
   return undefined;
 }
 
-function portOf(address: string | undefined): number {
-  return Number.parseInt(address?.split(':')[1] ?? '', 16);
-}
-
-async function findSocketInode(localPort: number, remotePort: number): Promise<string | undefined> {
+/** Lines of the tables: local address, remote address, six more fields, and the inode. */
+function findSocketInode(localPort: number, remotePort: number): string | undefined {
+  const [local, remote] = [localPort, remotePort].map((port) =>
+    port.toString(16).toUpperCase().padStart(4, '0'),
+  );
+  const connection = new RegExp(`:${local} [0-9A-F]+:${remote} +(?:\\S+ +){6}(\\d+)`);
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    const lines = (await readFile(table, 'utf8').catch(() => '')).split('\n').slice(1);
-    for (const line of lines) {
-      const fields = line.trim().split(/\s+/);
-      if (portOf(fields[1]) === localPort && portOf(fields[2]) === remotePort) return fields[9];
-    }
+    const inode = connection.exec(unlessGone(() => readFileSync(table, 'utf8'), ''))?.[1];
+    if (inode !== undefined) return inode;
   }
   return undefined;
 }
 
-async function listProcessIds(): Promise<number[]> {
-  const entries = await readdir('/proc');
-  return entries.filter((entry) => /^\d+$/.test(entry)).map(Number);
+function listProcessIds(): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number);
 }
 
 /** A worker is told apart by the variable that AWS gives to every function; read when it was started. */
-async function findFunctionName(processId: number): Promise<string | undefined> {
-  const environment = await readFile(`/proc/${processId}/environ`, 'utf8').catch(() => '');
-  const variable = environment.split('\0').find((entry) => entry.startsWith('AWS_LAMBDA_FUNCTION_NAME='));
-  return variable?.slice('AWS_LAMBDA_FUNCTION_NAME='.length);
+function findFunctionName(processId: number): string | undefined {
+  const environment = unlessGone(() => readFileSync(`/proc/${processId}/environ`, 'utf8'), '');
+  return /(?:^|\0)AWS_LAMBDA_FUNCTION_NAME=([^\0]*)/.exec(environment)?.[1];
 }
 
-async function ownsSocket(processId: number, inode: string): Promise<boolean> {
+function ownsSocket(processId: number, inode: string): boolean {
   const folder = `/proc/${processId}/fd`;
-  const descriptors = await readdir(folder).catch(() => []);
-  for (const descriptor of descriptors) {
-    const target = await readlink(`${folder}/${descriptor}`).catch(() => '');
-    if (target === `socket:[${inode}]`) return true;
+  const descriptors = unlessGone(() => readdirSync(folder), []);
+  return descriptors.some(
+    (descriptor) => unlessGone(() => readlinkSync(`${folder}/${descriptor}`), '') === `socket:[${inode}]`,
+  );
+}
+
+/** Reads of a process that ends meanwhile, or is somebody else's. */
+function unlessGone<Found>(read: () => Found, otherwise: Found): Found {
+  try {
+    return read();
+  } catch {
+    return otherwise;
   }
-  return false;
 }
