@@ -1,10 +1,44 @@
 import type { PointRow } from '@holdfast/engine';
 
+/** Longest time for which nothing is printed while somebody watches. */
+const silenceMs = 8_000;
+
 const started = performance.now();
+let lastSaid = started;
+
+export function secondsSoFar(): number {
+  return Math.round((performance.now() - started) / 1000);
+}
 
 export function say(line: string): void {
-  const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(4);
-  console.log(`${seconds} s  ${line}`);
+  lastSaid = performance.now();
+  console.log(`${String(secondsSoFar()).padStart(4)} s  ${line}`);
+}
+
+/** Begins a step, with a sentence of what it proves. */
+export function begin(title: string, proves: string): void {
+  console.log('');
+  say(title);
+  console.log(`        Proves: ${proves}`);
+}
+
+/** Prints lines as they are, under the last thing that was said. */
+export function show(text: string): void {
+  lastSaid = performance.now();
+  for (const line of text.trimEnd().split('\n')) console.log(`        ${line}`.trimEnd());
+}
+
+/** Says what goes on whenever nothing else was said for a while, until it is disposed of. */
+export function breakSilence(whatGoesOn: () => Promise<string>): Disposable {
+  const timer = setInterval(() => {
+    if (performance.now() - lastSaid < silenceMs) return;
+    lastSaid = performance.now();
+    whatGoesOn().then(
+      (text) => say(`  … ${text}`),
+      () => say('  … still at it'),
+    );
+  }, 500);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 function bytesText(bytes: number): string {
@@ -49,9 +83,18 @@ export function printPoints(points: readonly PointRow[]): void {
     seconds.toFixed(0),
     String(warnings),
   ]);
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  for (const row of [head, ...rows])
-    console.log(`        ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`);
+  show(table([head, ...rows]));
+}
+
+/** Columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

@@ -12,8 +12,8 @@ export const deployment = {
     {
       name: 'demo',
       schedules: {
-        // Fires a minute after it was made; the demo waits for that, then switches it off and goes on by executions.
-        full: 'rate(1 minute)',
+        // At each full minute; the demo waits for the first after it has tagged its sources, then switches this off.
+        full: 'cron(* * * * ? *)',
         incremental: 'cron(0 3 ? * MON-SAT *)',
         differential: 'cron(0 3 ? * SUN *)',
         syntheticFull: 'cron(0 12 1 * ? *)',

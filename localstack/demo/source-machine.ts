@@ -17,6 +17,9 @@ export async function makeMachine(ec2: EC2Client, bytes: VolumeBytes): Promise<S
       InstanceType: 't3.micro',
       MinCount: 1,
       MaxCount: 1,
+      TagSpecifications: [
+        { ResourceType: 'instance', Tags: [{ Key: 'Name', Value: 'web: = rm -rf / @ 日本' }] },
+      ],
       BlockDeviceMappings: [
         { DeviceName: '/dev/xvda', Ebs },
         { DeviceName: '/dev/sdf', Ebs },

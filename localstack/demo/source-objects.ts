@@ -28,16 +28,25 @@ export interface ExpectedObject {
 
 export type ExpectedState = ReadonlyMap<string, ExpectedObject>;
 
-/** Keys that look dangerous or are awkward, and are legal. */
-const awkwardKeys = [
+/** Keys that look dangerous or are awkward, and are legal; their tags are no better. */
+export const hostileNames = [
   '../../etc/passwd',
+  '/leading/slash',
+  '$(rm -rf ~)',
+  '"; DROP TABLE points; --.sql',
   'folder/',
   'no/bytes.txt',
   'ünïcödé/日本語 🗄.txt',
   'a//b///c',
   'tab\tand\u0001control',
-  '/leading/slash',
-];
+  'red \u001b[31m and \u202egpj.exe',
+] as const;
+const hostileTags = { 'rm -rf /': '= + @ ../..', awkward: '' } as const;
+
+/** A name as it may be printed: what a terminal would obey, or what turns the direction of text, is escaped. */
+export function printable(name: string): string {
+  return JSON.stringify(name).replaceAll('\u202e', '\\u202e');
+}
 
 export class SourceBucket {
   readonly name: string;
@@ -64,13 +73,13 @@ export class SourceBucket {
       bytes += body.length;
       if (files % 1_000 === 0) report(files, bytes);
     });
-    for (const key of awkwardKeys) {
+    for (const key of hostileNames) {
       const body =
         key === 'no/bytes.txt' || key.endsWith('/') ? '' : `the object with the key ${JSON.stringify(key)}\n`;
       await this.put(key, Buffer.from(body), {
         CacheControl: 'max-age=60',
         Metadata: { origin: 'demo' },
-        Tagging: 'awkward=yes',
+        Tagging: new URLSearchParams(hostileTags).toString().replaceAll('+', '%20'),
       });
     }
     report(this.#objects.size, bytes);
