@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import GithubSlugger from 'github-slugger';
+import site from '../../docs/.vitepress/config.ts';
 import { expect, test } from 'vitest';
 
 const root = path.join(import.meta.dirname, '../..');
@@ -38,4 +39,17 @@ test.for(pages)('every link of %s leads somewhere', (page) => {
 
 test('pages with links are among those that are looked at', () => {
   expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/cli.md', 'packages/disk/README.md']));
+});
+
+const topics = pages
+  .filter((page) => /^docs\/[^/]+\.md$/.test(page))
+  .map((page) => path.basename(page, '.md'));
+
+test('every page of docs is in the index, and in the contents of the site', () => {
+  const index = readFileSync(path.join(root, 'docs/index.md'), 'utf8');
+  const linked = new Set([...index.matchAll(/\]\(([a-z-]+)\.md\)/g)].map(([, name]) => name));
+  const listed = new Set(site.themeConfig.sidebar.flatMap(({ items }) => items.map(({ link }) => link)));
+
+  expect(topics.filter((name) => name !== 'index' && !linked.has(name))).toEqual([]);
+  expect(topics.filter((name) => !listed.has(name === 'index' ? '/' : `/${name}`))).toEqual([]);
 });

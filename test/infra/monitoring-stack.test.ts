@@ -4,6 +4,7 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { METRIC_NAMES } from '../../lambdas/runtime/metrics.ts';
 import { METRICS_NAMESPACE } from '../../lib/metrics.ts';
+import { dashboardPicture } from '../../scripts/dashboard-picture.ts';
 import { synthesize, WITH_EVERYTHING } from './synthesize.ts';
 
 const { monitoring } = synthesize(WITH_EVERYTHING);
@@ -121,4 +122,13 @@ test('everything that functions publish raises an alarm or is on the dashboard, 
   expect(boards).toHaveLength(1);
   expect(shown).toContain('CyclesCompleted');
   expect(new Set([...shown, ...watched])).toEqual(new Set(METRIC_NAMES));
+});
+
+test('the picture of the dashboard is of the one that is deployed', () => {
+  const [dashboard] = Object.values(monitoring.findResources('AWS::CloudWatch::Dashboard'));
+  const file = join(import.meta.dirname, '..', '..', 'docs', 'pictures', 'dashboard.svg');
+
+  expect(dashboardPicture(dashboard), 'it is out of date: run "npm run pictures"').toBe(
+    readFileSync(file, 'utf8'),
+  );
 });
