@@ -17,9 +17,27 @@ import {
   skippedRuns,
 } from '@holdfast/engine/model';
 
-const BucketName = z
-  .string()
-  .regex(bucketNamePattern, 'is not the name of a bucket; write it without s3:// and without a path');
+const notABucket = 'is not the name of a bucket; write it without s3:// and without a path';
+const BucketName = z.string().regex(bucketNamePattern, notABucket);
+/** A text, or names with a tag that S3 looks at. All names but those with a tag have a beginning. */
+const SourceBuckets = z.string().superRefine(checkSourceName);
+const BucketsByTag = z.strictObject({
+  name: z
+    .string()
+    .regex(
+      /^(\*|[a-z0-9][a-z0-9.-]{0,61}\*|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$/,
+      "is not the name of a bucket, the beginning of one as 'logs-*', or '*'",
+    ),
+  tag: z.strictObject({
+    key: z.string().regex(/^[\w+\-=.:/@ ]{1,128}$/, 'is not a tag key that AWS takes'),
+    value: z
+      .string()
+      .regex(
+        /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u,
+        'is not the value of a tag that AWS takes, and no pattern',
+      ),
+  }),
+});
 const KeyArn = z
   .string()
   .regex(
@@ -140,7 +158,10 @@ export const Deployment = z
       .default('holdfast:plan'),
     lockMode: z.enum(['governance', 'compliance'], 'must be governance or compliance').default('governance'),
     sources: z
-      .strictObject({ buckets: z.array(BucketName).default([]), keys: z.array(KeyArn).default([]) })
+      .strictObject({
+        buckets: z.array(z.union([SourceBuckets, BucketsByTag])).default([]),
+        keys: z.array(KeyArn).default([]),
+      })
       .prefault({}),
     restoreTargets: z
       .strictObject({
@@ -267,6 +288,17 @@ function checkDeployment(deployment: ParsedDeployment, context: z.RefinementCtx)
       message: `must not contain the vault (${existingVault.bucketName}); restore into another bucket`,
     });
   }
+}
+
+function checkSourceName(name: string, context: z.RefinementCtx): void {
+  if (bucketNamePattern.test(name) || /^[a-z0-9][a-z0-9.-]{2,61}\*$/.test(name)) return;
+  const message = !name.includes('*')
+    ? notABucket
+    : /^\*+$/.test(name)
+      ? "would open every bucket of the account: write the beginning of their names ('logs-*'), a tag that S3 looks at " +
+        "({ name: '*', tag: { key: 'team', value: 'web' } }), or nothing: a bucket on which ABAC is enabled needs no more than its plan's tag"
+      : "is no beginning of names: three characters or more of them, and one asterisk at the end, as 'logs-*'";
+  context.addIssue({ code: 'custom', message });
 }
 
 function isTimeZone(timeZone: string): boolean {

@@ -117,6 +117,13 @@ export interface ExistingVault {
   readonly chunkIndexTable: string;
 }
 
+/** Buckets on which ABAC is enabled, and of which S3 looks at one more tag. Where there are any, no others are read by tag. */
+export interface BucketsByTag {
+  /** A name, the beginning of names with an asterisk at the end, or `*`. */
+  readonly name: string;
+  readonly tag: { readonly key: string; readonly value: string };
+}
+
 /**
  * Properties of `Holdfast`. Names of buckets and ARNs of keys are text that is known at synthesis, as the functions
  * read them from a file that is written then.
@@ -133,10 +140,11 @@ export interface HoldfastProps {
    */
   readonly lockMode?: 'governance' | 'compliance';
   /**
-   * Buckets that may be read without attribute-based access control (ABAC). They need the tag as well.
-   * @default - tagged buckets on which ABAC is enabled, and no others
+   * Buckets that may be read: names, or beginnings of names with an asterisk at the end (`logs-*`), without attribute-based
+   * access control (ABAC); or only those on which it is enabled and that carry a certain tag besides. All need the tag of a plan as well.
+   * @default - buckets on which ABAC is enabled, and no others
    */
-  readonly sourceBuckets?: string[];
+  readonly sourceBuckets?: (string | BucketsByTag)[];
   /** KMS keys of sources that are encrypted with customer managed keys. @default - none */
   readonly sourceKeys?: string[];
   /** Buckets that restores may write to. @default - restores into buckets are refused; volumes are always new */

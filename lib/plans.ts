@@ -63,8 +63,9 @@ export const deployment = {
 
   sources: {
     // Volumes and instances: the tag alone decides. Buckets: AWS looks at a bucket's tag only when attribute-based
-    // access control (ABAC) is enabled on that bucket (`aws s3api put-bucket-abac`). Name the other buckets here;
-    // they need the tag as well.
+    // access control (ABAC) is enabled on that bucket (`aws s3api put-bucket-abac`). Name the others here: a bucket, or
+    // the beginning of names as 'logs-*'; they need the tag as well. { name: '*', tag: { key: 'team', value: 'web' } } lets in no
+    // buckets with ABAC but those that carry that tag, too.
     buckets: [],
     // KMS keys of sources that are encrypted with a customer managed key (the key's own policy must allow it, too).
     keys: [],

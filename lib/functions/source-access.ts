@@ -1,5 +1,6 @@
 import { Aws, type Stack } from 'aws-cdk-lib';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type BucketRule, taggedBuckets } from '@holdfast/engine/model';
 import type { DeploymentConfig } from '../deployment-config.ts';
 import { ownAccount } from '../vault/vault-access.ts';
 import { allow, allowSome } from './exact-policy.ts';
@@ -39,23 +40,46 @@ export function discoversSources(): PolicyStatement[] {
 }
 
 /** Reading the objects of source buckets; listing them is another right. */
-export function readsBuckets({ sources: { buckets, keys }, tagKey }: DeploymentConfig): PolicyStatement[] {
+export function readsBuckets(config: DeploymentConfig): PolicyStatement[] {
+  const { buckets, keys } = config.sources;
   return [
-    allow('ReadTaggedBuckets', OBJECT_READS, [bucket('*')], { ...ownAccount, ...tagged(tagKey) }),
-    ...allowSome('ReadNamedBuckets', OBJECT_READS, buckets.map(objects), ownAccount),
+    ...byTag('ReadTaggedBuckets', OBJECT_READS, objects, config),
+    ...allowSome('ReadNamedBuckets', OBJECT_READS, named(buckets).map(objects), ownAccount),
     ...allowSome('DecryptSources', ['kms:Decrypt'], keys, via('s3')),
   ];
 }
 
-/**
- * Listing source buckets, and asking for their clock: those that the configuration names, and those whose tag S3 looks
- * at itself, which it does only where attribute-based access control (ABAC) is enabled on the bucket.
- */
-export function listsBuckets({ sources, tagKey }: DeploymentConfig): PolicyStatement[] {
+/** Listing source buckets, and asking for their clock. */
+export function listsBuckets(config: DeploymentConfig): PolicyStatement[] {
+  const names = named(config.sources.buckets);
   return [
-    allow('ListTaggedBuckets', ['s3:ListBucket'], [bucket('*')], { ...ownAccount, ...tagged(tagKey) }),
-    ...allowSome('ListNamedBuckets', ['s3:ListBucket'], sources.buckets.map(bucket)),
+    ...byTag('ListTaggedBuckets', ['s3:ListBucket'], bucket, config),
+    ...allowSome('ListNamedBuckets', ['s3:ListBucket'], names.map(bucket), ownAccount),
   ];
+}
+
+/**
+ * Rights to buckets whose tags S3 looks at itself, which it does only where attribute-based access control (ABAC) is
+ * enabled: those that carry the tag of a plan, and where rules have tags, one of theirs as well.
+ */
+function byTag(
+  sid: string,
+  actions: readonly string[],
+  arnOf: (name: string) => string,
+  { sources, tagKey }: DeploymentConfig,
+): PolicyStatement[] {
+  const rules = taggedBuckets(sources.buckets);
+  if (rules.length === 0) return [allow(sid, actions, [bucket('*')], { ...ownAccount, ...tagged(tagKey) })];
+  return rules.map(({ name, tag }, at) =>
+    allow(`${sid}${at}`, actions, [arnOf(name)], {
+      ...tagged(tagKey),
+      StringEquals: { ...ownAccount.StringEquals, [`aws:ResourceTag/${tag.key}`]: tag.value },
+    }),
+  );
+}
+
+function named(rules: readonly BucketRule[]): readonly string[] {
+  return rules.filter((rule) => typeof rule === 'string');
 }
 
 /** Describing things of EC2, which AWS allows for all of a kind or for none. */

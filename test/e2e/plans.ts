@@ -54,7 +54,8 @@ export const deployment = {
   ],
   tagKey: 'holdfast:plan',
   lockMode: 'governance',
-  sources: { buckets: Object.values(testBuckets.sources), keys: [] },
+  // The beginning of the names of all of them.
+  sources: { buckets: ['holdfast-e2e-*'], keys: [] },
   restoreTargets: {
     buckets: [testBuckets.restored, testBuckets.missing, testBuckets.sources.documents],
     keys: [],

@@ -211,6 +211,22 @@ describe('a deployment that cannot be', () => {
       'sources.buckets[0] "s3://x" is not the name of a bucket',
     ],
     [
+      'all buckets',
+      { sources: { buckets: ['*'] } },
+      '"*" would open every bucket of the account: write the beginning',
+    ],
+    [
+      'a short beginning',
+      { sources: { buckets: ['lo*'] } },
+      '"lo*" is no beginning of names: three characters or more',
+    ],
+    ['a pattern', { sources: { buckets: ['*-logs'] } }, '"*-logs" is no beginning of names'],
+    [
+      'a pattern in a tag',
+      { sources: { buckets: [{ name: '*', tag: { key: 'team', value: '${aws:username}' } }] } },
+      'sources.buckets[0].tag.value "${aws:username}" is not the value of a tag that AWS takes, and no pattern',
+    ],
+    [
       'alias',
       { restoreTargets: { keys: ['alias/x'] } },
       'restoreTargets.keys[0] "alias/x" is not the ARN of a KMS key',

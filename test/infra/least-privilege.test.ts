@@ -198,6 +198,45 @@ describe('sources', () => {
     expect(find('DecryptSources')?.resources).toEqual(['arn:aws:kms:eu-central-1:111122223333:key/1111']);
   });
 
+  test('are read by the beginning of their names, and only those of this account', () => {
+    const { pipeline: some, storage: their } = synthesize({ sources: { buckets: ['logs-*'] } });
+    const statements = statementsOf([some, their], 'ProtectShardRole');
+
+    const read = statements.find(({ sid }) => sid === 'ReadNamedBuckets');
+    expect(read?.resources.join()).toMatch(/:s3:::logs-\*\/\*"/);
+    expect(read?.condition).toEqual({
+      StringEquals: { 'aws:ResourceAccount': { Ref: 'AWS::AccountId' } },
+    });
+  });
+
+  test('are read by a tag of a rule, and no others by the tag of their plan alone', () => {
+    const tag = { key: 'team', value: 'web' };
+    const buckets = [
+      { name: '*', tag },
+      { name: 'logs-*', tag: { key: 'stage', value: 'production' } },
+    ];
+    const { pipeline: some, storage: their } = synthesize({ sources: { buckets } });
+    const statements = [
+      ...statementsOf([some, their], 'ProtectShardRole'),
+      ...statementsOf([some, their], 'ListShardsRole'),
+    ].filter(({ sid }) => /^(Read|List)(Tagged|Named)Buckets/.test(sid));
+
+    expect(new Set(statements.map(({ sid }) => sid))).toEqual(
+      new Set(['ReadTaggedBuckets0', 'ReadTaggedBuckets1', 'ListTaggedBuckets0', 'ListTaggedBuckets1']),
+    );
+    for (const { sid, resources, condition } of statements) {
+      const [name, key, value] = sid.endsWith('0') ? ['*', 'team', 'web'] : ['logs-*', 'stage', 'production'];
+      expect(resources.join()).toContain(`:s3:::${name}${sid.startsWith('Read') ? '/*' : ''}"`);
+      expect(condition).toEqual({
+        Null: { 'aws:ResourceTag/holdfast:plan': 'false' },
+        StringEquals: {
+          'aws:ResourceAccount': { Ref: 'AWS::AccountId' },
+          [`aws:ResourceTag/${key}`]: value,
+        },
+      });
+    }
+  });
+
   test('that are named nowhere add no statement', () => {
     const { pipeline: plain, storage: plainStorage } = synthesize();
     const sids = statementsOf([plain, plainStorage], 'ProtectShardRole').map(({ sid }) => sid);

@@ -3,8 +3,12 @@ import {
   type DeployedConfiguration,
   getPlan,
   isImageKind,
+  isLetInByTag,
+  isNamed,
   type Plan,
   type ResourceKind,
+  type TaggedBuckets,
+  taggedBuckets,
 } from '@holdfast/engine/model';
 import type { SourceFacts } from '@holdfast/aws/inventory';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
@@ -68,16 +72,23 @@ export const protectCommand = defineCommand({
 /** Reasons why functions could not read it, each with its remedy. Policies of the bucket and the keys are not evaluated. */
 function obstaclesOf(
   { arn, kind, plan }: Wanted,
-  { isDecidedByTag, customerKeys }: SourceFacts,
+  { tags, isDecidedByTag, customerKeys }: SourceFacts,
   { sources = { buckets: [], keys: [] } }: Pick<DeployedConfiguration, 'sources'>,
 ): readonly string[] {
   const obstacles: string[] = [];
   const name = shortNameOf(arn);
-  if (!isDecidedByTag && !sources.buckets.includes(name))
-    obstacles.push(
-      `no tag decides about bucket ${name}, as ABAC is not enabled on it, and sources.buckets of the plans file does not ` +
-        `name it; either "aws s3api put-bucket-abac --bucket ${name} --abac-status Status=Enabled", or name it and deploy`,
-    );
+  if (!isNamed(sources.buckets, name)) {
+    if (!isDecidedByTag)
+      obstacles.push(
+        `no tag decides about bucket ${name}, as ABAC is not enabled on it, and sources.buckets of the plans file names neither ` +
+          `it nor the beginning of its name; either "aws s3api put-bucket-abac --bucket ${name} --abac-status Status=Enabled", or name it and deploy`,
+      );
+    else if (!isLetInByTag(sources.buckets, name, tags))
+      obstacles.push(
+        `ABAC is enabled on bucket ${name}, and no rule with a tag in sources.buckets of the plans file fits it ` +
+          `(${taggedBuckets(sources.buckets).map(ruleText).join(', ')}); set that tag, or add a rule and deploy`,
+      );
+  }
   const readsKeys = !isImageKind(kind) || plan.images.blocks === 'vault';
   for (const key of customerKeys)
     if (readsKeys && !sources.keys.includes(key))
@@ -86,6 +97,10 @@ function obstaclesOf(
           "key's own policy delegate to IAM",
       );
   return obstacles;
+}
+
+function ruleText({ name, tag }: TaggedBuckets): string {
+  return `${name} with ${tag.key}=${tag.value}`;
 }
 
 /** Says what was done already: the tag is there, and the schedule goes by it. */

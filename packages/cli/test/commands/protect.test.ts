@@ -75,6 +75,29 @@ test('does not tag a bucket that functions could not read, and names each remedy
   expect(cli.sourceFacts.get(bucketArn)?.tags).toEqual({ team: 'web' });
 });
 
+test('a bucket of which a rule names the beginning needs no tag of S3', async () => {
+  cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: ['pho*'], keys: [] } };
+  cli.sourceFacts.set(bucketArn, open);
+
+  expect((await cli.run('protect', 'photos', '--plan', 'daily', '--dry-run')).code).toBe(0);
+});
+
+test('where rules have tags, a bucket needs one of them besides ABAC, and is told which', async () => {
+  const rule = { name: '*', tag: { key: 'team', value: 'video' } };
+  cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: [rule], keys: [] } };
+  cli.sourceFacts.set(bucketArn, { ...open, isDecidedByTag: true });
+
+  const { code, err } = await cli.run('protect', 'photos', '--plan', 'daily');
+
+  expect(err).toContain(
+    'no rule with a tag in sources.buckets of the plans file fits it (* with team=video)',
+  );
+  expect(code).toBe(2);
+
+  cli.sourceFacts.set(bucketArn, { ...open, isDecidedByTag: true, tags: { team: 'video' } });
+  expect((await cli.run('protect', 'photos', '--plan', 'daily', '--dry-run')).code).toBe(0);
+});
+
 test('a tag alone is enough where it decides, and a named key is allowed', async () => {
   cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: [], keys: [key] } };
   cli.sourceFacts.set(bucketArn, { ...open, isDecidedByTag: true, customerKeys: [key] });

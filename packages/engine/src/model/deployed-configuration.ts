@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { BackupError } from '../errors.ts';
+import { BucketRule } from './bucket-rule.ts';
 import { Plans } from './plan.ts';
 
 /**
@@ -12,8 +13,8 @@ export const DeployedConfiguration = z.looseObject({
   plans: Plans,
   /** Key of the tag that opts a resource in; its value names the plan. */
   tagKey: z.string().min(1),
-  /** Buckets that are read although no tag decides about them, and customer managed keys that may be used to read. */
-  sources: z.object({ buckets: z.array(z.string()), keys: z.array(z.string()) }).optional(),
+  /** Rules for buckets, and customer managed keys that may be used to read. */
+  sources: z.object({ buckets: z.array(BucketRule), keys: z.array(z.string()) }).optional(),
   /** `roles` may be passed to instances that restores launch. */
   restoreTargets: z.object({ buckets: z.array(z.string()), roles: z.array(z.string()).default([]) }),
   /** Shards of one restore that are worked on at once. */
