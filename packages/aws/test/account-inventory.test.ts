@@ -134,14 +134,25 @@ function fileSystem(fields: object) {
   } as never;
 }
 
-test('members of a database cluster are listed as the cluster', async () => {
+test('members of a database cluster are listed as the cluster, and replicas as their source', async () => {
   mocks.rds.on(DescribeDBInstancesCommand).resolves({
     DBInstances: [
       { DBInstanceArn: 'arn:db:alone', AllocatedStorage: 20 },
       { DBInstanceArn: 'arn:db:member', DBClusterIdentifier: 'aurora', AllocatedStorage: 1 },
+      {
+        DBInstanceArn: 'arn:db:replica',
+        ReadReplicaSourceDBInstanceIdentifier: 'alone',
+        AllocatedStorage: 20,
+      },
+      { DBInstanceArn: 'arn:db:of-cluster', ReadReplicaSourceDBClusterIdentifier: 'aurora' },
     ],
   });
-  mocks.rds.on(DescribeDBClustersCommand).resolves({ DBClusters: [{ DBClusterArn: 'arn:cluster:aurora' }] });
+  mocks.rds.on(DescribeDBClustersCommand).resolves({
+    DBClusters: [
+      { DBClusterArn: 'arn:cluster:aurora' },
+      { DBClusterArn: 'arn:cluster:far', ReplicationSourceIdentifier: 'arn:cluster:aurora' },
+    ],
+  });
 
   expect(await Array.fromAsync(inventory.listDatabases())).toEqual([
     { arn: 'arn:db:alone', kind: 'database', bytes: 20 * gibibyte },

@@ -113,7 +113,7 @@ export class AccountInventory {
       };
   }
 
-  /** Instances of RDS, and clusters in place of their members. */
+  /** Instances of RDS that hold what no other does, and clusters in place of their members. Replicas hold what their source has. */
   async *listDatabases(signal?: AbortSignal): AsyncGenerator<InventoryItem> {
     const client = this.#clients.rds;
     const abort = { abortSignal: signal };
@@ -122,20 +122,26 @@ export class AccountInventory {
       'databases',
       (page) => page.DBInstances,
     );
-    for await (const { DBInstanceArn = '', DBClusterIdentifier, AllocatedStorage } of instances)
-      if (DBClusterIdentifier === undefined)
-        yield {
-          arn: DBInstanceArn as ResourceArn,
-          kind: 'database',
-          bytes: AllocatedStorage === undefined ? undefined : AllocatedStorage * gibibyte,
-        };
+    for await (const instance of instances) {
+      const { DBInstanceArn = '', DBClusterIdentifier, AllocatedStorage } = instance;
+      const isCopy =
+        instance.ReadReplicaSourceDBInstanceIdentifier !== undefined ||
+        instance.ReadReplicaSourceDBClusterIdentifier !== undefined;
+      if (DBClusterIdentifier !== undefined || isCopy) continue;
+      yield {
+        arn: DBInstanceArn as ResourceArn,
+        kind: 'database',
+        bytes: AllocatedStorage === undefined ? undefined : AllocatedStorage * gibibyte,
+      };
+    }
     const clusters = flattened(
       paginateDescribeDBClusters({ client }, {}, abort),
       'database clusters',
       (page) => page.DBClusters,
     );
-    for await (const { DBClusterArn = '' } of clusters)
-      yield { arn: DBClusterArn as ResourceArn, kind: 'database' };
+    for await (const { DBClusterArn = '', ReplicationSourceIdentifier } of clusters)
+      if (ReplicationSourceIdentifier === undefined)
+        yield { arn: DBClusterArn as ResourceArn, kind: 'database' };
   }
 
   async *listTables(signal?: AbortSignal): AsyncGenerator<InventoryItem> {

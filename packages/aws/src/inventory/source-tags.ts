@@ -13,10 +13,10 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { type S3ControlClient, TagResourceCommand } from '@aws-sdk/client-s3-control';
-import { type ResourceArn, UnknownNameError } from '@holdfast/engine';
+import { InvalidInputError, type ResourceArn, UnknownNameError } from '@holdfast/engine';
 import { toTagRecord } from '../images/ec2-machine.ts';
 import { bucketOfArn, instanceOfArn, kindOfArn, volumeOfArn } from '../sdk/resource-arns.ts';
-import { answerOf, errorName, toEngineError } from '../sdk/sdk-errors.ts';
+import { answerOf, errorName, httpStatus, isDenied, toEngineError } from '../sdk/sdk-errors.ts';
 import { toTags } from '../sources/s3-object-facts.ts';
 
 export interface SourceTagClients {
@@ -29,8 +29,11 @@ export interface SourceTagClients {
 /** Facts that decide whether a resource can be backed up, as its own service tells. */
 export interface SourceFacts {
   readonly tags: Readonly<Record<string, string>>;
-  /** AWS decides about reading it by its tag: always of instances and volumes, of buckets where ABAC is enabled. */
-  readonly isDecidedByTag: boolean;
+  /**
+   * AWS decides about reading it by its tag: always of instances and volumes, of buckets where ABAC is enabled. Absent
+   * where that could not be learnt.
+   */
+  readonly isDecidedByTag: boolean | undefined;
   /** Customer managed keys that it is encrypted with. */
   readonly customerKeys: readonly string[];
 }
@@ -71,28 +74,28 @@ export class SourceTags {
       return;
     }
     const { tags, isDecidedByTag } = await this.look(arn);
-    if (isDecidedByTag) {
+    if (isDecidedByTag === true) {
       const command = new TagResourceCommand({ AccountId: await this.#account(), ResourceArn: arn, Tags });
       await answerOf(this.#clients.s3Control.send(command), doing);
       return;
     }
     const TagSet = Object.entries({ ...tags, [key]: value }).map(([Key, Value]) => ({ Key, Value }));
-    const command = new PutBucketTaggingCommand({ Bucket: bucketOfArn(arn), Tagging: { TagSet } });
+    const command = new PutBucketTaggingCommand({
+      Bucket: bucketOfArn(arn),
+      ExpectedBucketOwner: await this.#account(),
+      Tagging: { TagSet },
+    });
     await answerOf(this.#clients.s3.send(command), doing);
   }
 
   async #lookAtBucket(bucket: string): Promise<SourceFacts> {
     const { s3 } = this.#clients;
-    const Bucket = bucket;
-    const { TagSet } = await unless('NoSuchTagSet', s3.send(new GetBucketTaggingCommand({ Bucket })), bucket);
-    const { AbacStatus } = await answerOf(
-      s3.send(new GetBucketAbacCommand({ Bucket })),
-      `asking whether a tag decides about bucket ${bucket}`,
-    );
+    const own = { Bucket: bucket, ExpectedBucketOwner: await this.#account() };
+    const { TagSet } = await unless('NoSuchTagSet', s3.send(new GetBucketTaggingCommand(own)), bucket);
     const none = 'ServerSideEncryptionConfigurationNotFoundError';
     const { ServerSideEncryptionConfiguration } = await unless(
       none,
-      s3.send(new GetBucketEncryptionCommand({ Bucket })),
+      s3.send(new GetBucketEncryptionCommand(own)),
       bucket,
     );
     const keys = (ServerSideEncryptionConfiguration?.Rules ?? []).flatMap(
@@ -100,9 +103,24 @@ export class SourceTags {
     );
     return {
       tags: toTags(TagSet),
-      isDecidedByTag: AbacStatus?.Status === 'Enabled',
+      isDecidedByTag: await this.#isDecidedByTag(bucket),
       customerKeys: await this.#customerKeys(keys),
     };
+  }
+
+  /** Not known to who may not ask, nor where S3 does not know ABAC: then tags are set as they always were. */
+  async #isDecidedByTag(Bucket: string): Promise<boolean | undefined> {
+    try {
+      const ExpectedBucketOwner = await this.#account();
+      const { AbacStatus } = await this.#clients.s3.send(
+        new GetBucketAbacCommand({ Bucket, ExpectedBucketOwner }),
+      );
+      return AbacStatus?.Status === 'Enabled';
+    } catch (error) {
+      if (isDenied(error) || ['NotImplemented', 'MethodNotAllowed'].includes(errorName(error)))
+        return undefined;
+      throw toEngineError(error, `asking whether a tag decides about bucket ${Bucket}`);
+    }
   }
 
   async #lookAtInstance(instanceId: string): Promise<SourceFacts> {
@@ -158,6 +176,11 @@ async function unless<Answer extends object>(
   } catch (error) {
     if (errorName(error) === nothing) return {};
     if (errorName(error) === 'NoSuchBucket') throw noSuch(name, error);
+    if (errorName(error) === 'PermanentRedirect' || httpStatus(error) === 301)
+      throw new InvalidInputError(
+        `bucket ${name} is in another region; name that with --region, and deploy Holdfast there`,
+        { cause: error },
+      );
     throw toEngineError(error, `looking at ${name}`);
   }
 }

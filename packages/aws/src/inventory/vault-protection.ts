@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { BackupError } from '@holdfast/engine';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
+import { recordsDeletes } from './records-deletes.ts';
 
 /** The answer of AWS to one question, or why there is none. */
 export interface ProtectionFact {
@@ -74,7 +75,7 @@ export async function readVaultProtection(
 }
 
 /**
- * Trails whose selectors name the bucket, and whether they are at work. Trails of an organization and of other regions
+ * Trails that record deletes of all objects of the bucket, and whether they are at work. Trails of an organization and of other regions
  * are listed here, too, and may be asked about only where they belong: they have a `problem`, and hide no other.
  */
 async function findTrails(cloudTrail: CloudTrailClient, bucket: string): Promise<readonly object[]> {
@@ -83,8 +84,8 @@ async function findTrails(cloudTrail: CloudTrailClient, bucket: string): Promise
   for (const { TrailARN = '', LogFileValidationEnabled, S3BucketName } of trailList) {
     try {
       const selectors = await cloudTrail.send(new GetEventSelectorsCommand({ TrailName: TrailARN }));
-      // An ARN of its objects, and no longer name.
-      if (!JSON.stringify(selectors).includes(`:::${bucket}/`)) continue;
+      const [, partition = 'aws'] = TrailARN.split(':');
+      if (!recordsDeletes(selectors, `arn:${partition}:s3:::${bucket}/`)) continue;
       const status = await cloudTrail.send(new GetTrailStatusCommand({ Name: TrailARN }));
       const { IsLogging, LatestDeliveryTime, LatestDeliveryError } = status;
       found.push({

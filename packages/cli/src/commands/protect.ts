@@ -60,6 +60,11 @@ export const protectCommand = defineCommand({
       throw new InvalidInputError(
         `${arn} could not be backed up, and is not tagged: ${obstacles.join('; ')}`,
       );
+    if (facts.isDecidedByTag === undefined && !isNamed(sources.sources?.buckets ?? [], shortNameOf(arn)))
+      context.warn(
+        `whether ABAC is enabled on ${arn} could not be learnt (s3:GetBucketABAC); without it, and without its name in ` +
+          'sources.buckets of the plans file, its backup will be refused',
+      );
     if (dryRun === true) return say(wanted, { backup, done: false }, {}, context);
     await connection.tags.put(arn, tagKey, plan.name);
     const started = backup
@@ -78,12 +83,12 @@ function obstaclesOf(
   const obstacles: string[] = [];
   const name = shortNameOf(arn);
   if (!isNamed(sources.buckets, name)) {
-    if (!isDecidedByTag)
+    if (isDecidedByTag === false)
       obstacles.push(
         `no tag decides about bucket ${name}, as ABAC is not enabled on it, and sources.buckets of the plans file names neither ` +
           `it nor the beginning of its name; either "aws s3api put-bucket-abac --bucket ${name} --abac-status Status=Enabled", or name it and deploy`,
       );
-    else if (!isLetInByTag(sources.buckets, name, tags))
+    else if (isDecidedByTag === true && !isLetInByTag(sources.buckets, name, tags))
       obstacles.push(
         `ABAC is enabled on bucket ${name}, and no rule with a tag in sources.buckets of the plans file fits it ` +
           `(${taggedBuckets(sources.buckets).map(ruleText).join(', ')}); set that tag, or add a rule and deploy`,

@@ -98,6 +98,17 @@ test('where rules have tags, a bucket needs one of them besides ABAC, and is tol
   expect((await cli.run('protect', 'photos', '--plan', 'daily', '--dry-run')).code).toBe(0);
 });
 
+test('a bucket is tagged where nobody may ask whether the tag decides, with a warning', async () => {
+  cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: [], keys: [] } };
+  cli.sourceFacts.set(bucketArn, { ...open, isDecidedByTag: undefined });
+
+  const { code, err } = await cli.run('protect', 'photos', '--plan', 'daily', '--no-backup');
+
+  expect(err).toContain(`whether ABAC is enabled on ${bucketArn} could not be learnt (s3:GetBucketABAC)`);
+  expect(code).toBe(0);
+  expect(cli.sourceFacts.get(bucketArn)?.tags).toMatchObject({ 'holdfast:plan': 'daily' });
+});
+
 test('a tag alone is enough where it decides, and a named key is allowed', async () => {
   cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: [], keys: [key] } };
   cli.sourceFacts.set(bucketArn, { ...open, isDecidedByTag: true, customerKeys: [key] });
