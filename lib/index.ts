@@ -5,6 +5,7 @@ export type {
   BackupPlan,
   BackupRetention,
   BackupSchedules,
+  BucketsByTag,
   BucketSelection,
   ExistingVault,
   HoldfastProps,

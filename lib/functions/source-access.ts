@@ -44,14 +44,14 @@ export function readsBuckets(config: DeploymentConfig): PolicyStatement[] {
   const { buckets, keys } = config.sources;
   return [
     ...byTag('ReadTaggedBuckets', OBJECT_READS, objects, config),
-    ...allowSome('ReadNamedBuckets', OBJECT_READS, named(buckets).map(objects), ownAccount),
+    ...allowSome('ReadNamedBuckets', OBJECT_READS, namesOf(buckets).map(objects), ownAccount),
     ...allowSome('DecryptSources', ['kms:Decrypt'], keys, via('s3')),
   ];
 }
 
 /** Listing source buckets, and asking for their clock. */
 export function listsBuckets(config: DeploymentConfig): PolicyStatement[] {
-  const names = named(config.sources.buckets);
+  const names = namesOf(config.sources.buckets);
   return [
     ...byTag('ListTaggedBuckets', ['s3:ListBucket'], bucket, config),
     ...allowSome('ListNamedBuckets', ['s3:ListBucket'], names.map(bucket), ownAccount),
@@ -78,7 +78,7 @@ function byTag(
   );
 }
 
-function named(rules: readonly BucketRule[]): readonly string[] {
+function namesOf(rules: readonly BucketRule[]): readonly string[] {
   return rules.filter((rule) => typeof rule === 'string');
 }
 

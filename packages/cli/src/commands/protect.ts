@@ -4,7 +4,7 @@ import {
   getPlan,
   isImageKind,
   isLetInByTag,
-  isNamed,
+  isLetInByName,
   type Plan,
   type ResourceKind,
   type TaggedBuckets,
@@ -60,7 +60,10 @@ export const protectCommand = defineCommand({
       throw new InvalidInputError(
         `${arn} could not be backed up, and is not tagged: ${obstacles.join('; ')}`,
       );
-    if (facts.isDecidedByTag === undefined && !isNamed(sources.sources?.buckets ?? [], shortNameOf(arn)))
+    if (
+      facts.isDecidedByTag === undefined &&
+      !isLetInByName(sources.sources?.buckets ?? [], shortNameOf(arn))
+    )
       context.warn(
         `whether ABAC is enabled on ${arn} could not be learnt (s3:GetBucketABAC); without it, and without its name in ` +
           'sources.buckets of the plans file, its backup will be refused',
@@ -82,7 +85,7 @@ function obstaclesOf(
 ): readonly string[] {
   const obstacles: string[] = [];
   const name = shortNameOf(arn);
-  if (!isNamed(sources.buckets, name)) {
+  if (!isLetInByName(sources.buckets, name)) {
     if (isDecidedByTag === false)
       obstacles.push(
         `no tag decides about bucket ${name}, as ABAC is not enabled on it, and sources.buckets of the plans file names neither ` +

@@ -21,7 +21,7 @@ export function taggedBuckets(rules: readonly BucketRule[]): readonly TaggedBuck
 }
 
 /** A rule names the bucket, or the beginning of its name. */
-export function isNamed(rules: readonly BucketRule[], bucket: string): boolean {
+export function isLetInByName(rules: readonly BucketRule[], bucket: string): boolean {
   return rules.some((rule) => typeof rule === 'string' && fits(rule, bucket));
 }
 

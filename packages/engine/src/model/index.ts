@@ -3,7 +3,7 @@
 export { BackupType } from './backup-type.ts';
 export { blockRates, mostBlockWorkers, workersOfSnapshot } from './block-quotas.ts';
 export { bucketNamePattern, findBucketAddress } from './bucket-address.ts';
-export { BucketRule, isLetInByTag, isNamed, taggedBuckets, type TaggedBuckets } from './bucket-rule.ts';
+export { BucketRule, isLetInByTag, isLetInByName, taggedBuckets, type TaggedBuckets } from './bucket-rule.ts';
 export { CompressionLevel } from './compression.ts';
 export { DeployedConfiguration, DeployedConfigurationError } from './deployed-configuration.ts';
 export {

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { isLetInByTag, isNamed } from '../../src/model/index.ts';
+import { isLetInByTag, isLetInByName } from '../../src/model/index.ts';
 
 const web = { name: '*', tag: { key: 'team', value: 'web' } };
 const productionLogs = { name: 'logs-*', tag: { key: 'stage', value: 'production' } };
 
 describe('a bucket', () => {
   test('is named by its name and by the beginning of it, and by no rule with a tag', () => {
-    expect(isNamed(['photos', 'logs-*'], 'photos')).toBe(true);
-    expect(isNamed(['photos', 'logs-*'], 'logs-eu')).toBe(true);
-    expect(isNamed(['photos', 'logs-*'], 'photos-old')).toBe(false);
-    expect(isNamed([web], 'photos')).toBe(false);
+    expect(isLetInByName(['photos', 'logs-*'], 'photos')).toBe(true);
+    expect(isLetInByName(['photos', 'logs-*'], 'logs-eu')).toBe(true);
+    expect(isLetInByName(['photos', 'logs-*'], 'photos-old')).toBe(false);
+    expect(isLetInByName([web], 'photos')).toBe(false);
   });
 
   test('is let in by the tag of its plan where no rule has a tag', () => {
