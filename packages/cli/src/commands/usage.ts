@@ -45,7 +45,8 @@ export const usageCommand = defineCommand({
       resources: usage.resources.filter(isWanted).toSorted((a, b) => b.partBytes - a.partBytes),
       plans: usage.plans.filter(({ plan }) => isWanted({ plan })),
     };
-    const vault = wanted === undefined ? await measureVault(services.catalog.packs) : undefined;
+    const vault =
+      wanted === undefined ? await measureVault(services.catalog.packs, usage.resources) : undefined;
     const isLocal = connection.localVault !== undefined;
     if (context.out.json)
       await context.out.document({
@@ -86,22 +87,16 @@ async function print(
     plans.map((one) => [one.plan, ...cells(one, one.awsBackup)]),
   );
   await printNotes(resources, { countedShare, packsUnknown }, isLocal, out);
-  if (vault !== undefined) await printVault(resources, vault, isLocal, out);
+  if (vault !== undefined) await printVault(vault, isLocal, out);
 }
 
 type Amounts = UsageAmounts & Pick<ResourceUsage | PlanUsage, 'points' | 'logicalBytes'>;
 
-async function printVault(
-  resources: readonly ResourceUsage[],
-  vault: VaultUsage,
-  isLocal: boolean,
-  out: Output,
-): Promise<void> {
-  const needed = resources.reduce((sum, { partBytes }) => sum + partBytes, 0);
+async function printVault(vault: VaultUsage, isLocal: boolean, out: Output): Promise<void> {
   const price = isLocal ? '' : `, ${dollarsText(vault.dollars)} a month`;
   await out.line(
     `vault      ${bytesText(vault.bytes)} in ${countText(Math.round(vault.packs), 'pack')}${price}; ` +
-      `${bytesText(Math.max(0, vault.bytes - needed))} of it is needed by no point, and goes when its leases have ended`,
+      `${bytesText(vault.unneededBytes)} of it is needed by no point, and goes when its leases have ended`,
   );
 }
 

@@ -62,7 +62,16 @@ test('tells what a resource has for itself from what it shares, and all parts to
   expect(usage.plans).toMatchObject([
     { plan: 'daily', resources: 2, points: 2, ownBytes: storedBytes(), sharedBytes: 0 },
   ]);
-  expect(await measureVault(harness.catalog.packs)).toMatchObject({ bytes: storedBytes() });
+  expect(await measureVault(harness.catalog.packs, usage.resources)).toMatchObject({
+    bytes: storedBytes(),
+    unneededBytes: 0,
+    dollars: photos.dollars + videos.dollars,
+  });
+  // As where all that is needed lies in an archive.
+  const archived = [{ partBytes: storedBytes() - 2 ** 10, dollars: 0 }];
+  const { unneededBytes, dollars } = await measureVault(harness.catalog.packs, archived);
+  expect(unneededBytes).toBe(2 ** 10);
+  expect(dollars).toBeLessThan(1e-6);
   expect(usage).toMatchObject({ countedShare: 1, packsUnknown: 0 });
 });
 
