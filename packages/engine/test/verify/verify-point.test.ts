@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { StoredBytesDamagedError } from '../../src/errors.ts';
 import { toHex } from '../../src/bytes.ts';
 import type { PackId } from '../../src/ids.ts';
@@ -11,10 +11,21 @@ import { resourceKeyOf } from '../../src/points/point-id.ts';
 import type { Root } from '../../src/points/root.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { isDamaged, verifyPoint, type VerifyOutcome } from '../../src/verify/verify-point.ts';
+import { restoreRange } from '../../src/restore/restore-range.ts';
+import { MemoryTarget } from '../../src/testing/index.ts';
+import { withDamage } from '../damage/damaged-store.ts';
 import { Harness, packMapOf } from '../runs/harness.ts';
 
+/** A point, and what becomes of the objects of its vault. */
+interface PointUnderDamage {
+  readonly harness: Harness;
+  readonly root: Root;
+  readonly packs: readonly string[];
+  readonly damage: Map<string, Uint8Array | undefined>;
+}
+
 /** Three packs of four files each, in frames of their own, and a file of several chunks in the last. */
-async function withPoint(fileBytes = 300_000): Promise<{ harness: Harness; root: Root; packs: string[] }> {
+async function withPoint(fileBytes = 300_000): Promise<PointUnderDamage> {
   const harness = new Harness('verify');
   for (let file = 10; file < 21; file += 1)
     harness.source.plant(`file ${file}`, harness.random.bytes(fileBytes));
@@ -24,23 +35,27 @@ async function withPoint(fileBytes = 300_000): Promise<{ harness: Harness; root:
     (await packMapOf(await harness.open(root.point))).map((entry) => [entry.packId, objectNameOf(entry)]),
   );
   const written = harness.catalog.packRows().filter(({ kind }) => kind === 'chunks');
-  return { harness, root, packs: written.map(({ packId }) => byId.get(packId) as string) };
+  const packs = written.map(({ packId }) => byId.get(packId) as string);
+  return { harness, root, packs, damage: new Map() };
+}
+
+let shared: PointUnderDamage;
+beforeAll(async () => {
+  shared = await withPoint();
+});
+
+/** The point that tests share, without damage: they change nothing in its vault. */
+function sharedPoint(): PointUnderDamage {
+  return { ...shared, damage: new Map() };
 }
 
 /** Puts other bytes in the place of an object, as a broken store does. `undefined` = nothing. */
 async function replace(
-  harness: Harness,
+  { harness, damage }: PointUnderDamage,
   name: string,
   change: (bytes: Uint8Array) => Uint8Array | undefined,
 ): Promise<void> {
-  const bytes = new Uint8Array(await harness.store.get(name));
-  const now = harness.clock.now();
-  harness.clock.set('2100-01-01T00:00:00Z');
-  for await (const version of harness.store.listVersions(name))
-    await harness.store.removeVersion(name, version.versionId);
-  harness.clock.set(now);
-  const changed = change(bytes);
-  if (changed !== undefined) harness.store.plantVersion(name, changed);
+  damage.set(name, change(new Uint8Array(await harness.store.get(name))));
 }
 
 function flipAt(position: number): (bytes: Uint8Array) => Uint8Array {
@@ -51,8 +66,13 @@ function flipAt(position: number): (bytes: Uint8Array) => Uint8Array {
   };
 }
 
-async function verify(harness: Harness, root: Root): Promise<VerifyOutcome> {
-  return verifyPoint(await harness.open(root.point));
+async function open({ harness, root, damage }: PointUnderDamage): Promise<PointReader> {
+  const store = withDamage(harness.store, damage);
+  return PointReader.open(store, await harness.keys(), harness.arn, root.point);
+}
+
+async function verify(point: PointUnderDamage): Promise<VerifyOutcome> {
+  return verifyPoint(await open(point));
 }
 
 function pathsOf({ damagedFiles, damagedFileCount }: VerifyOutcome): string[] {
@@ -61,9 +81,7 @@ function pathsOf({ damagedFiles, damagedFileCount }: VerifyOutcome): string[] {
 }
 
 test('a point as it was written has no damage, and its numbers are right', async () => {
-  const { harness, root } = await withPoint();
-
-  const outcome = await verify(harness, root);
+  const outcome = await verify(sharedPoint());
 
   expect(outcome).toMatchObject({
     files: 12,
@@ -80,57 +98,63 @@ test('a point as it was written has no damage, and its numbers are right', async
 
 describe('damage to a pack of chunks', () => {
   test('of one bit is found in the file that it hits', async () => {
-    const { harness, root, packs } = await withPoint();
-    await replace(harness, packs[0] as string, flipAt(100));
+    const point = sharedPoint();
+    const { packs } = point;
+    await replace(point, packs[0] as string, flipAt(100));
 
-    const outcome = await verify(harness, root);
+    const outcome = await verify(point);
 
     expect(pathsOf(outcome)).toEqual(['file 10']);
     expect(outcome.problems).toEqual([]);
   });
 
   test('of one bit in a frame that small files share hits all of them, and no other', async () => {
-    const { harness, root, packs } = await withPoint(2_000);
-    await replace(harness, packs[0] as string, flipAt(100));
+    const point = await withPoint(2_000);
+    const { packs } = point;
+    await replace(point, packs[0] as string, flipAt(100));
 
-    const outcome = await verify(harness, root);
+    const outcome = await verify(point);
 
     expect(pathsOf(outcome)).toEqual(['file 10', 'file 11', 'file 12', 'file 13']);
     expect(outcome.damagedObjects).toMatchObject([{ objectName: packs[0], count: 1 }]);
   });
 
   test('at the end of it hits what lies there', async () => {
-    const { harness, root, packs } = await withPoint();
-    await replace(harness, packs[2] as string, (bytes) => bytes.subarray(0, bytes.length - 100_000));
+    const point = sharedPoint();
+    const { packs } = point;
+    await replace(point, packs[2] as string, (bytes) => bytes.subarray(0, bytes.length - 100_000));
 
-    expect(pathsOf(await verify(harness, root))).toEqual(['file 21']);
+    expect(pathsOf(await verify(point))).toEqual(['file 21']);
   });
 
   test('that is missing hits all its files', async () => {
-    const { harness, root, packs } = await withPoint();
-    await replace(harness, packs[1] as string, () => undefined);
+    const point = sharedPoint();
+    const { packs } = point;
+    await replace(point, packs[1] as string, () => undefined);
 
-    expect(pathsOf(await verify(harness, root))).toEqual(['file 14', 'file 15', 'file 16', 'file 17']);
+    expect(pathsOf(await verify(point))).toEqual(['file 14', 'file 15', 'file 16', 'file 17']);
   });
 
   test('that was exchanged for another hits all files of both', async () => {
-    const { harness, root, packs } = await withPoint();
+    const point = sharedPoint();
+    const { harness, packs } = point;
     const [first, second] = packs as [string, string];
     const bytes = await harness.store.get(first);
     const other = await harness.store.get(second);
-    await replace(harness, first, () => other);
-    await replace(harness, second, () => bytes);
+    await replace(point, first, () => other);
+    await replace(point, second, () => bytes);
 
-    expect(pathsOf(await verify(harness, root))).toHaveLength(8);
+    expect(pathsOf(await verify(point))).toHaveLength(8);
   });
 });
 
 describe('damage that hits no file of the point', () => {
   test.each([0, 8, 30, 39, -1, -20, -40])('is found all the same (byte %i of a pack)', async (position) => {
-    const { harness, root, packs } = await withPoint();
-    await replace(harness, packs[0] as string, flipAt(position));
+    const point = sharedPoint();
+    const { packs } = point;
+    await replace(point, packs[0] as string, flipAt(position));
 
-    const outcome = await verify(harness, root);
+    const outcome = await verify(point);
 
     expect(pathsOf(outcome)).toEqual([]);
     expect(isDamaged(outcome)).toBe(false);
@@ -138,14 +162,15 @@ describe('damage that hits no file of the point', () => {
   });
 
   test('is found in a chunk that only an older point needs', async () => {
-    const { harness, root, packs } = await withPoint();
+    const point = await withPoint();
+    const { harness, packs } = point;
     harness.source.plant('file 10', 'changed');
     const second = (await harness.backUp('incremental')).root;
-    await replace(harness, packs[0] as string, flipAt(100));
+    await replace(point, packs[0] as string, flipAt(100));
 
-    const outcome = await verify(harness, second);
+    const outcome = await verify({ ...point, root: second });
 
-    expect(pathsOf(await verify(harness, root))).toEqual(['file 10']);
+    expect(pathsOf(await verify(point))).toEqual(['file 10']);
     expect(pathsOf(outcome)).toEqual([]);
     expect(outcome.damagedObjects).toMatchObject([{ objectName: packs[0], count: 1 }]);
   });
@@ -173,9 +198,10 @@ test('a page of the pack map that is lost costs the files in its packs, and no o
       at !== undefined && lost.includes(decodeExtent(entry, 'a test').chunks[0]?.location.packId as PackId);
     if (isUser) users.push(Buffer.from(path).toString());
   }
-  await replace(harness, pageName(pack.packId), flipAt(offset + 20));
+  const point = { harness, root, packs: [], damage: new Map() };
+  await replace(point, pageName(pack.packId), flipAt(offset + 20));
 
-  const outcome = await verify(harness, root);
+  const outcome = await verify(point);
 
   expect(outcome.lostRanges).toMatchObject([
     { map: 'pack-map', after: toHex(before.lastKey), through: toHex(child.lastKey), entries: lost.length },
@@ -183,16 +209,19 @@ test('a page of the pack map that is lost costs the files in its packs, and no o
   expect(users.length).toBeGreaterThan(10);
   expect(users.length).toBeLessThan(150);
   expect(pathsOf(outcome)).toEqual(users);
-  expect((await harness.restore(root.point)).outcome.failed.map(({ path }) => path)).toEqual(users);
+  const target = new MemoryTarget();
+  const { failed } = await restoreRange(await open(point), { range: {}, target, overwrite: 'never' });
+  expect(failed.map(({ path }) => path)).toEqual(users);
 });
 
 describe('damage to what names the content', () => {
   test('is a problem of the point when it hits a page', async () => {
-    const { harness, root } = await withPoint();
-    const intact = await verify(harness, root);
-    for (const { pack } of root.pagePacks) await replace(harness, pageName(pack), flipAt(60));
+    const point = sharedPoint();
+    const { root } = point;
+    const intact = await verify(point);
+    for (const { pack } of root.pagePacks) await replace(point, pageName(pack), flipAt(60));
 
-    const outcome = await verify(harness, root);
+    const outcome = await verify(point);
 
     expect(isDamaged(intact)).toBe(false);
     expect(isDamaged(outcome)).toBe(true);
@@ -202,11 +231,12 @@ describe('damage to what names the content', () => {
   test.each(['manifest', 'packMap'] as const)(
     'is a problem when the page pack of the %s is missing',
     async (tree) => {
-      const { harness, root } = await withPoint();
+      const point = sharedPoint();
+      const { harness, root } = point;
       const packs = await (await harness.open(root.point))[tree].listPagePacks();
-      for (const pack of packs) await replace(harness, pageName(pack), () => undefined);
+      for (const pack of packs) await replace(point, pageName(pack), () => undefined);
 
-      const outcome = await verify(harness, root);
+      const outcome = await verify(point);
 
       expect(outcome.lostRanges.map(({ message }) => message).join()).toContain([...packs][0] as PackId);
       expect(outcome.damagedFileCount).toBe(tree === 'packMap' ? outcome.files : 0);
@@ -216,29 +246,32 @@ describe('damage to what names the content', () => {
   test.each([0, 5, 10, 30, 200, -1])(
     'has the root refused when it hits the root (byte %i)',
     async (position) => {
-      const { harness, root } = await withPoint();
-      await replace(harness, rootName(resourceKeyOf(harness.arn), root.point), flipAt(position));
+      const point = sharedPoint();
+      const { harness, root } = point;
+      await replace(point, rootName(resourceKeyOf(harness.arn), root.point), flipAt(position));
 
-      await expect(verify(harness, root)).rejects.toThrow(/is damaged|format version/);
+      await expect(verify(point)).rejects.toThrow(/is damaged|format version/);
     },
   );
 
   test("has a root under another point's name refused", async () => {
-    const { harness, root } = await withPoint();
+    const point = await withPoint();
+    const { harness, root } = point;
     const second = (await harness.backUp('incremental')).root;
-    const [first, other] = [root, second].map(({ point }) => rootName(resourceKeyOf(harness.arn), point)) as [
+    const [first, other] = [root, second].map((one) => rootName(resourceKeyOf(harness.arn), one.point)) as [
       string,
       string,
     ];
     const bytes = await harness.store.get(first);
-    await replace(harness, other, () => bytes);
+    await replace(point, other, () => bytes);
 
-    await expect(verify(harness, second)).rejects.toThrow(StoredBytesDamagedError);
+    await expect(verify({ ...point, root: second })).rejects.toThrow(StoredBytesDamagedError);
   });
 });
 
 test('a pack whose lock ends before the point does is a problem', async () => {
-  const { harness, root } = await withPoint();
+  const point = sharedPoint();
+  const { harness, root } = point;
   const expiresAt = new Date(Date.parse(root.expiresAt) + 400 * 86_400_000).toISOString();
   const reader = new PointReader(harness.store, await harness.keys(), { ...root, expiresAt });
 
