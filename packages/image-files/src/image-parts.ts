@@ -81,7 +81,7 @@ export async function openSharedImage(
  */
 function identityOf({ place, content }: ImagePart, { facts }: FileSystem, names: string): string | undefined {
   if (content?.kind === 'ntfs') return undefined;
-  return [place, facts.type, facts.uuid, facts.bytes, facts.blockBytes, names].join(' ');
+  return [place, facts.type, facts.uuid, facts.bytes, facts.blockBytes, facts.replayed, names].join(' ');
 }
 
 interface Names {

@@ -243,7 +243,7 @@ test('a machine without an fstab names what there is', async () => {
 test('a journal that was not replayed is told of once for its file system, with what it means', async () => {
   const image = makeExtImage(path.join(scratch.path, 'dirty'), {
     size: '8M',
-    commands: ['feature needs_recovery'],
+    commands: ['feature needs_recovery', 'zap_block -f <8> 0'],
   });
   disks['/dev/sdy'] = readFileSync(image);
   const { image: opened, notices } = open(['/dev/sdf', '/dev/sdy']);
@@ -255,7 +255,7 @@ test('a journal that was not replayed is told of once for its file system, with 
 
   expect(notices).toEqual([
     expect.stringMatching(
-      /^\/dev\/sdy: the journal of this ext4 was not replayed: .*A mount of a restored volume/,
+      /^\/dev\/sdy: the journal of this ext4 was not replayed \(.*\): .*A mount of a restored volume/,
     ),
   ]);
 });

@@ -29,6 +29,8 @@ export interface ExtSuperblock {
   readonly firstFreeInode: number;
   /** Inodes beyond that one that it keeps for itself all the same: quotas, orphans. */
   readonly ownInodes: readonly number[];
+  /** The inode of the journal; 0 if that is on another device. */
+  readonly journalInode: number;
   /** Groups with a copy of the superblock, if only so many have one. */
   readonly backupGroups: readonly number[];
   readonly hashSeed: readonly number[];
@@ -95,6 +97,7 @@ export function parseSuperblock(bytes: Uint8Array, options: { readonly verify: b
     firstMetaGroup: features.has('meta_bg') ? fields.u32(0x104) : Number.POSITIVE_INFINITY,
     firstFreeInode: isOld ? 11 : fields.u32(0x54),
     ownInodes: [0x240, 0x244, 0x26c, 0x280].map((at) => fields.u32(at)),
+    journalInode: fields.u32(0xe0),
     backupGroups: [fields.u32(0x24c), fields.u32(0x250)],
     hashSeed: [fields.u32(0xec), fields.u32(0xf0), fields.u32(0xf4), fields.u32(0xf8)],
     hasUnsignedHash: (fields.u32(0x160) & 2) !== 0,

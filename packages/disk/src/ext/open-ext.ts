@@ -1,4 +1,4 @@
-import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
+import { DiskDamagedError, DiskError, DiskUnsupportedError } from '../errors.ts';
 import type {
   ContentRange,
   ContentRun,
@@ -13,6 +13,7 @@ import { readAttributes, readInlineContent } from './ext-attributes.ts';
 import { readContentRuns } from './ext-blocks.ts';
 import { findInDirectory, listDirectory } from './ext-directory.ts';
 import { deviceOf, type ExtInode, hasFlag, readInode, rootInode } from './ext-inode.ts';
+import { type ReplayedJournal, replayJournal } from './ext-journal.ts';
 import { listNamedInodes, listOwnStretches } from './ext-own.ts';
 import type { ExtSuperblock } from './ext-superblock.ts';
 import { ExtVolume } from './ext-volume.ts';
@@ -27,12 +28,16 @@ export async function openExt(
   source: ByteSource,
   { verifyChecksums = true, signal }: OpenFileSystemOptions = {},
 ): Promise<FileSystem> {
-  const { superblock, damage } = await findSuperblock(source, { verify: verifyChecksums, signal });
-  if (superblock.blocks * superblock.blockBytes > source.bytes)
-    throw new DiskDamagedError(
-      `${superblock.type} of ${superblock.blocks * superblock.blockBytes} bytes, of which ${source.bytes} are there`,
-    );
-  const volume = new ExtVolume(source, superblock, verifyChecksums);
+  const found = await findSuperblock(source, { verify: verifyChecksums, signal });
+  const { damage } = found;
+  const { type, blocks, blockBytes } = found.superblock;
+  if (blocks * blockBytes > source.bytes)
+    throw new DiskDamagedError(`${type} of ${blocks * blockBytes} bytes, of which ${source.bytes} are there`);
+  const asStored = new ExtVolume(source, found.superblock, verifyChecksums);
+  const journal = damage === undefined ? await tryReplay(asStored, signal) : 'unread';
+  const isReplayed = typeof journal === 'object' && 'source' in journal;
+  const volume = isReplayed ? await replayedVolume(journal.source, verifyChecksums, signal) : asStored;
+  const { superblock } = volume;
   if (damage !== undefined)
     volume.madeGood.add(
       `${damage.message}; its copy in group ${superblock.group} was used, which does not tell whether the journal was replayed`,
@@ -47,11 +52,12 @@ export async function openExt(
       bytes: superblock.blocks * superblock.blockBytes,
       blockBytes: superblock.blockBytes,
       mountedAt: superblock.mountedAt,
-      isClean: damage === undefined && superblock.state.clean && !superblock.features.has('needs_recovery'),
+      isClean: damage === undefined && superblock.state.clean && (isReplayed || journal === 'empty'),
+      replayed: isReplayed ? journal.state : undefined,
       sharesBlocks: superblock.features.has('shared_blocks'),
     },
     get notices() {
-      return [...volume.madeGood, ...noticesOf(superblock)];
+      return [...volume.madeGood, ...noticesOf(superblock, journal)];
     },
     get madeGood() {
       return [...volume.madeGood];
@@ -67,11 +73,38 @@ export async function openExt(
   };
 }
 
-function noticesOf({ type, features, state }: ExtSuperblock): string[] {
+/** `empty`: all is in its place. `unread`: it may be, and which superblock is right is not known. */
+type Journal = ReplayedJournal | DiskError | 'empty' | 'unread';
+
+async function tryReplay(volume: ExtVolume, signal: AbortSignal | undefined): Promise<Journal> {
+  if (!volume.has('needs_recovery')) return 'empty';
+  try {
+    return await replayJournal(volume, signal);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return error;
+  }
+}
+
+async function replayedVolume(
+  source: ByteSource,
+  verify: boolean,
+  signal: AbortSignal | undefined,
+): Promise<ExtVolume> {
+  const { superblock } = await findSuperblock(source, { verify, signal });
+  return new ExtVolume(source, superblock, verify);
+}
+
+function noticesOf({ type, state }: ExtSuperblock, journal: Journal): string[] {
   const notices: string[] = [];
-  if (features.has('needs_recovery'))
+  if (typeof journal === 'object' && 'source' in journal)
     notices.push(
-      `the journal of this ${type} was not replayed: it was mounted when it was copied. Content that was synced is ` +
+      `this ${type} was mounted when it was copied: ${journal.blocks} of its blocks are read from its journal, as a mount ` +
+        'would; what was not committed to that, mostly of the last seconds, is not there',
+    );
+  else if (journal instanceof DiskError)
+    notices.push(
+      `the journal of this ${type} was not replayed (${journal.message}): it was mounted when it was copied. Content that was synced is ` +
         'there; names, sizes and attributes that changed shortly before, mostly within half a minute, may be as they ' +
         'were, and a directory or file that was being changed may look damaged. A mount of a restored volume replays it',
     );
@@ -81,7 +114,7 @@ function noticesOf({ type, features, state }: ExtSuperblock): string[] {
     );
   if (state.errors)
     notices.push(`the system that used this ${type} found errors in it; e2fsck was not run since`);
-  if (state.orphans && !features.has('needs_recovery'))
+  if (state.orphans && journal === 'empty')
     notices.push('files that were deleted while they were open still take up space; e2fsck frees it');
   return notices;
 }

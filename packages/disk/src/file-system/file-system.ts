@@ -41,8 +41,10 @@ export interface FileSystemFacts {
   readonly blockBytes: number;
   /** The path of its last mount, as far as it says. */
   readonly mountedAt: string;
-  /** It was unmounted, or frozen: nothing of it is in its journal alone, and damage is not due to that. */
+  /** It was unmounted or frozen, or its journal was replayed: damage is not due to what only that has. */
   readonly isClean: boolean;
+  /** What of its journal was replayed: the same where it is equal. Absent where nothing was. */
+  readonly replayed?: string | undefined;
   /** Two files may have the same blocks. */
   readonly sharesBlocks: boolean;
 }

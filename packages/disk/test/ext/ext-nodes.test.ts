@@ -189,11 +189,11 @@ async function noticesOf(file: string): Promise<string> {
   return (await openFileSystem(fileSource(file))).notices.join('\n');
 }
 
-test('a journal that was not replayed, errors and an unclean end are told of', async () => {
+test('a journal that cannot be replayed, errors and an unclean end are told of', async () => {
   const dirty = makeExtImage(path.join(scratch.path, 'dirty.img'), {
     size: '8M',
     tree,
-    commands: ['feature needs_recovery'],
+    commands: ['feature needs_recovery', 'zap_block -f <8> 0'],
   });
   const broken = makeExtImage(path.join(scratch.path, 'broken.img'), {
     size: '8M',

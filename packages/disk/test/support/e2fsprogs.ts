@@ -62,6 +62,11 @@ export function askDebugfs(file: string, command: string): string {
   });
 }
 
+/** Writes what is in a journal to its place, and mends what there is to mend. */
+export function replayByE2fsck(file: string): void {
+  run('e2fsck', ['-fy', file], [0, 1]);
+}
+
 /** Faults of an image as `e2fsck` says them, a line each; empty if there are none. It changes nothing. */
 export function complaintsOfE2fsck(file: string): string[] {
   const program = 'e2fsck';
