@@ -4,6 +4,7 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
+import { connectAws } from '@holdfast/cli';
 import { EndedExecutions, makeStepFunctionsClient } from '@holdfast/aws';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -125,4 +126,19 @@ test('all that ended without success are listed, by when they ended and began', 
   expect(await names(after, before)).toEqual([]);
   expect(await names(before, after)).toEqual([]);
   await sfn.send(new StopExecutionCommand({ executionArn: running }));
+});
+
+test('one is found by the name that it was started under, and one that nobody started is not', async () => {
+  const arn = await start('by-name', 'never');
+  const given = { vaultBucket: 'none', catalogTable: 'none', restoreMachineArn: machine };
+  const connection = await connectAws({ ...given, storageStack: 'none', pipelineStack: 'none' });
+  const found = connection.executions;
+
+  expect(await found.find('restore', 'by-name')).toMatchObject({
+    execution: arn,
+    state: { status: 'running', input: '{"end":"never"}' },
+  });
+  expect(await found.find('restore', 'by-another-name')).toBeUndefined();
+  await found.stop(arn, 'it was only looked for');
+  connection.close();
 });
