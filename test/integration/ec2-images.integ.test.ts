@@ -100,7 +100,7 @@ describe('a volume', () => {
       snapshotId,
       availabilityZone: volume.availabilityZone,
       clientToken: uniqueName('token'),
-      tags: { Name: 'restored' },
+      tags: { Name: 'restored', [runTag]: run },
     };
     const one = (await images.createVolume(order))!;
     const two = await images.createVolume(order);
@@ -115,6 +115,7 @@ describe('a volume', () => {
       { timeout: patienceMs },
     );
     expect((await images.getVolume(one)).tags).toMatchObject({ Name: 'restored' });
+    expect(await images.findVolumes(runTag, run)).toEqual([one]);
   });
 
   test('keeps a snapshot that an AMI is made of until that is deregistered', async () => {

@@ -93,7 +93,8 @@ test('a machine that is launched from its record is, but for its addresses, as i
   const facts = await launches.findFacts(machine, {});
   const tags = { 'holdfast:restore': 'r' };
   const imageId = await register(machine);
-  const request = runRequest(machine, {}, { imageId, clientToken: uniqueName('t'), tags, tagsOfParts: tags });
+  const clientToken = uniqueName('t');
+  const request = runRequest(machine, {}, { imageId, clientToken, tags, tagsOfParts: tags });
 
   const asked = await launches.askToRun({ ...request, ImageId: machine.imageId });
   const ordered = await launches.runInstance(request);
@@ -105,6 +106,8 @@ test('a machine that is launched from its record is, but for its addresses, as i
   expect([asked, again]).toEqual(['would-succeed', ordered]);
   const instanceId = 'made' in ordered ? ordered.made : '';
   const state = await launches.findInstance(instanceId);
+  expect(await launches.findLaunched(clientToken)).toEqual(state);
+  expect(await launches.findLaunched('another')).toBeUndefined();
   expect(state).toMatchObject({ state: 'running', type: 't4g.small' });
   expect([...(state?.volumes.keys() ?? [])].sort()).toEqual(['/dev/sdf', '/dev/xvda']);
   const copy = await recordOf(instanceId);
