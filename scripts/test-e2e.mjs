@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ensurePython, ministackEnvironment } from '../localstack/python-environment.ts';
 
-/** Tests that take about half of the time: those that kill and break, and those that deploy more than once. */
-const firstHalf = ['adopt-vault', 'command-line', 'worker-faults'];
+/** Tests that take about half of the time, so that both halves end together. */
+const firstHalf = ['adopt-vault', 'archive', 'command-line', 'worker-faults'];
 
 const files = process.argv.slice(2);
 const vitest = ['run', '--project', 'e2e'];
