@@ -1,4 +1,7 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
+import { manPages } from './command-reference.ts';
 import { commonOptions, emptied, finish } from './published-package.ts';
 
 /** Options of what runs on a user's Node with all that it needs in it. */
@@ -24,6 +27,9 @@ export async function buildProgram(directory: string): Promise<void> {
     entryNames: '[name]',
     outdir: directory,
   });
+  const pages = manPages();
+  mkdirSync(join(directory, 'man'));
+  for (const [name, page] of pages) writeFileSync(join(directory, 'man', name), page);
   finish('cli', directory, metafile, {
     name: 'holdfast',
     description:
@@ -31,6 +37,7 @@ export async function buildProgram(directory: string): Promise<void> {
     keywords: ['aws', 'backup', 'restore', 'cli'],
     type: 'module',
     bin: { holdfast: 'holdfast.js' },
+    man: [...pages.keys()].map((name) => `man/${name}`),
     engines: { node: '>=24' },
   });
 }

@@ -17,3 +17,5 @@ export type {
   NamedExecution,
 } from './deployment/executions.ts';
 export { exitCodes, type ExitCode } from './terminal/exit-codes.ts';
+export { type DescribedCommand, type DescribedWord, describeCommands } from './describe-commands.ts';
+export { CliError } from './terminal/cli-error.ts';

@@ -5,6 +5,7 @@ import type { Connect, Connection, ConnectStorage, ConnectedStorage } from './de
 import { connectLocalVault, localVaultOf } from './deployment/connect-local-vault.ts';
 import type { CommandWork } from './terminal/command.ts';
 import { UsageError } from './terminal/errors.ts';
+import type { CliError } from './terminal/cli-error.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './terminal/exit-codes.ts';
 import { connectOptionsOf, type GlobalOptions } from './terminal/global-options.ts';
 import { Output } from './terminal/output.ts';
@@ -111,7 +112,9 @@ function tell(
 ): ExitCode {
   if (signal.aborted) {
     const isLocal = connectOptionsOf(options, env).vault !== undefined;
-    err(`holdfast: interrupted; ${isLocal ? nothingGoesOn : awsGoesOn}\n`);
+    const message = `interrupted; ${isLocal ? nothingGoesOn : awsGoesOn}`;
+    const document = errorDocument('interrupted', 'InterruptedError', message, exitCodes.interrupted);
+    err(options.json === true ? document : `holdfast: ${message}\n`);
     return exitCodes.interrupted;
   }
   const { json, debug } = options;
@@ -120,11 +123,21 @@ function tell(
   const name = error instanceof Error ? error.name : 'Error';
   err(
     json === true
-      ? `${JSON.stringify({ error: name, message, exitCode })}\n`
+      ? errorDocument(error instanceof BackupError ? error.kind : 'failed', name, message, exitCode)
       : `${paint.err('bad', 'holdfast:')} ${message}\n`,
   );
   if (debug === true) err(`${error instanceof Error ? error.stack : String(error)}\n`);
   return exitCode;
+}
+
+/** A failure for programs; docs/cli-error.schema.json is its schema. */
+function errorDocument(
+  kind: CliError['error']['kind'],
+  name: string,
+  message: string,
+  exitCode: ExitCode,
+): string {
+  return `${JSON.stringify({ error: { kind, name, message, exitCode } } satisfies CliError)}\n`;
 }
 
 /**

@@ -52,6 +52,7 @@ import {
   type NamedExecution,
   runCli,
 } from '../src/index.ts';
+import { CliError } from '../src/terminal/cli-error.ts';
 
 /** All deployments of a test file share buffers: those for packs are many times larger than what tests store. */
 const buffers = new BufferPool();
@@ -305,6 +306,9 @@ export class CliUnderTest {
         };
       },
     });
+    // What programs read of a failure is as it is documented, in every test.
+    if (argv.includes('--json') && err.endsWith('}\n'))
+      CliError.parse(JSON.parse(err.trimEnd().split('\n').at(-1) ?? ''));
     return { code, out, err };
   }
 

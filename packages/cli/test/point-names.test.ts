@@ -30,7 +30,7 @@ async function withPoints(...ids: readonly PointId[]): Promise<CliUnderTest> {
 async function meaningOf(cli: CliUnderTest, name: string): Promise<unknown> {
   const { code, out, err } = await cli.run('hold', 'set', name, '--reason', 'r', '--dry-run', '--json');
   if (code === 0) return (JSON.parse(out) as { scope: unknown }).scope;
-  return { code, err: (JSON.parse(err) as { message: string }).message };
+  return { code, err: (JSON.parse(err) as { error: { message: string } }).error.message };
 }
 
 test.for([

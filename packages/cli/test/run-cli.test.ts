@@ -46,14 +46,22 @@ test('writes an error as JSON for a program that asked for JSON', async () => {
 
   expect(out).toBe('');
   expect(JSON.parse(err)).toEqual({
-    error: 'UnknownNameError',
-    message: expect.stringContaining('"nothing"'),
-    exitCode: code,
+    error: {
+      kind: 'unknown',
+      name: 'UnknownNameError',
+      message: expect.stringContaining('"nothing"'),
+      exitCode: code,
+    },
   });
 });
 
 test.for([
   [['frobnicate'], '"frobnicate" is not a command; "holdfast help" lists them'],
+  [['retsore'], '"retsore" is not a command; did you mean "holdfast restore"? "holdfast help" lists them'],
+  [
+    ['hold', 'realease'],
+    '"hold realease" is not a command; did you mean "holdfast hold release"? write "holdfast hold set" or "holdfast hold release" or "holdfast hold list"',
+  ],
   [['help', 'frobnicate'], '"frobnicate" is not a command; "holdfast help" lists them'],
   [['--frobnicate'], 'unknown option "--frobnicate"; "holdfast help" lists commands and options'],
   [['status', '--frobnicate'], 'unknown option \'--frobnicate\'; see "holdfast help status"'],

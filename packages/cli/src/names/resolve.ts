@@ -7,8 +7,8 @@ import {
   type RunRow,
   UnknownNameError,
 } from '@holdfast/engine';
-import { distance } from 'fastest-levenshtein';
 import { UsageError } from '../terminal/errors.ts';
+import { findNearest } from '../terminal/nearest.ts';
 import { shortNameOf } from '../terminal/text.ts';
 import { dayMs } from '@holdfast/engine/model';
 
@@ -28,23 +28,12 @@ export function ambiguous(text: string, candidates: readonly string[], remedy: s
 export async function resolveResource(catalog: Catalog, name: string): Promise<ResourceRow> {
   const row = await findResource(catalog, name);
   if (row !== undefined) return row;
-  const near = await findNearest(catalog, name);
+  const arns = (await Array.fromAsync(catalog.resources.list())).map(({ arn }) => arn);
+  const near = findNearest(name, isArn(name) ? arns : arns.map(shortNameOf));
   throw new UnknownNameError(
     `resource "${name}" is not in the catalog${near === undefined ? '' : `; did you mean ${near}?`}; "holdfast resources" lists what is; ` +
       'a resource that has just been tagged appears with the next cycle of its plan',
   );
-}
-
-/** The name that was probably meant: it differs in no more than a third of its letters. */
-async function findNearest(catalog: Catalog, name: string): Promise<string | undefined> {
-  let nearest: { readonly name: string; readonly distance: number } | undefined;
-  for await (const { arn } of catalog.resources.list()) {
-    const candidate = isArn(name) ? arn : shortNameOf(arn);
-    const far = distance(name, candidate);
-    if (far <= candidate.length / 3 && far < (nearest?.distance ?? Infinity))
-      nearest = { name: candidate, distance: far };
-  }
-  return nearest?.name;
 }
 
 /**

@@ -38,7 +38,8 @@ export const helpConfiguration: HelpConfiguration = {
   },
 };
 
-function leavesOf(command: Command): readonly Command[] {
+/** The commands that do something: those of a group, or the command itself. */
+export function leavesOf(command: Command): readonly Command[] {
   return command.commands.length === 0 ? [command] : command.commands;
 }
 

@@ -52,7 +52,7 @@ export const workersOption = numberOption('--workers <n>', 'of a vault in a dire
   unit: 'threads',
   least: 1,
   most: 64,
-}).default(Math.min(availableParallelism(), mostWorkers));
+}).default(Math.min(availableParallelism(), mostWorkers), 'one a core, at most 8');
 
 export const pathOption = new Option(
   '--path <path>',

@@ -4,6 +4,7 @@ import { addCompletion } from './completion.ts';
 import { UsageError } from './errors.ts';
 import { withGlobalOptions } from './global-options.ts';
 import { helpConfiguration, pathOf } from './help.ts';
+import { findNearest } from './nearest.ts';
 import { safeText } from './text.ts';
 
 export interface ProgramHooks {
@@ -61,8 +62,13 @@ function getCommand(root: CommandUnknownOpts, words: readonly string[]): Command
 
 function unknownCommand(parent: CommandUnknownOpts, word: string): UsageError {
   const path = `${pathOf(parent)} ${safeText(word)}`.trim();
+  const near = findNearest(
+    word,
+    parent.commands.map((command) => command.name()),
+  );
+  const meant = near === undefined ? '' : `did you mean "holdfast ${`${pathOf(parent)} ${near}`.trim()}"? `;
   const hint = parent.parent === null ? '"holdfast help" lists them' : `write ${membersText(parent)}`;
-  return new UsageError(`"${path}" is not a command; ${hint}`);
+  return new UsageError(`"${path}" is not a command; ${meant}${hint}`);
 }
 
 function membersText({ commands }: CommandUnknownOpts): string {

@@ -10,28 +10,30 @@
  * - `source`, `target`: it cannot be read, or does not take it. `unsupported`: the product does not do it.
  * - `over`: the run or restore has ended. `failed`: work that did not succeed, and may when it is done again.
  */
-export type ErrorKind =
-  | 'damage'
-  | 'absent'
-  | 'format'
-  | 'key'
-  | 'archived'
-  | 'denied'
-  | 'credentials'
-  | 'unavailable'
-  | 'conflict'
-  | 'busy'
-  | 'taken'
-  | 'locked'
-  | 'unlocked'
-  | 'input'
-  | 'unknown'
-  | 'configuration'
-  | 'source'
-  | 'target'
-  | 'unsupported'
-  | 'over'
-  | 'failed';
+export const errorKinds = [
+  'damage',
+  'absent',
+  'format',
+  'key',
+  'archived',
+  'denied',
+  'credentials',
+  'unavailable',
+  'conflict',
+  'busy',
+  'taken',
+  'locked',
+  'unlocked',
+  'input',
+  'unknown',
+  'configuration',
+  'source',
+  'target',
+  'unsupported',
+  'over',
+  'failed',
+] as const;
+export type ErrorKind = (typeof errorKinds)[number];
 
 /**
  * The kind of every error of the product, by the name of its class. It is the name that crosses borders: Step Functions

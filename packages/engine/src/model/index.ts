@@ -7,6 +7,7 @@ export { BucketRule, isLetInByTag, isLetInByName, taggedBuckets, type TaggedBuck
 export { CompressionLevel } from './compression.ts';
 export { DeployedConfiguration, DeployedConfigurationError } from './deployed-configuration.ts';
 export {
+  errorKinds,
   errorNamesOf,
   type ErrorKind,
   type ErrorName,

@@ -1,0 +1,45 @@
+import { type CommandUnknownOpts, Help } from '@commander-js/extra-typings';
+import { productVersion } from '@holdfast/engine/model';
+import { commands } from './commands/all-commands.ts';
+import { leavesOf, pathOf } from './terminal/help.ts';
+import { buildProgram } from './terminal/program.ts';
+
+/** A word or option, and what help says of it. */
+export type DescribedWord = readonly [term: string, description: string];
+
+export interface DescribedCommand {
+  /** The command as it is typed; the program's name alone for the options of all commands. */
+  readonly name: string;
+  readonly usage: string;
+  readonly summary: string;
+  readonly words: readonly DescribedWord[];
+  readonly options: readonly DescribedWord[];
+}
+
+const nothing = async (): Promise<void> => {};
+
+/** The program with the options of all commands, and every command, as help has them. */
+export function describeCommands(): readonly DescribedCommand[] {
+  const program = buildProgram(commands, {
+    version: productVersion,
+    answer: () => {},
+    print: nothing,
+    execute: nothing,
+  }) as CommandUnknownOpts;
+  const help = new Help();
+  return [program, ...help.visibleCommands(program).flatMap(leavesOf)].map((command) => {
+    const name = `holdfast ${pathOf(command)}`.trim();
+    return {
+      name,
+      usage: `${name} ${command.usage()}`.trim(),
+      summary: command.description(),
+      words: help
+        .visibleArguments(command)
+        .map((word) => [help.argumentTerm(word), help.argumentDescription(word)]),
+      options: help
+        .visibleOptions(command)
+        .filter(({ long }) => command === program || long !== '--help')
+        .map((option) => [help.optionTerm(option), help.optionDescription(option)]),
+    };
+  });
+}
