@@ -88,6 +88,7 @@ export default {
       pages(
         'Use',
         ['The command line', '/cli'],
+        ['All commands and options', '/commands'],
         ['Restore', '/restore'],
         ['After an attack', '/ransomware'],
         ['Quotes', '/quote'],

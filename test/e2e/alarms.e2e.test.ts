@@ -107,6 +107,7 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
         overduePlans: 1,
         overdueResources: 1,
         degradedResources: 0,
+        suspectResources: 0,
         problems: 0,
       });
     });

@@ -39,6 +39,7 @@ const elsewhere: readonly (readonly [command: RegExp, where: string])[] = [
     /--offline-key|offline-private\.pem|"offline"|holdfast\/1 offline key/,
     'test/compat/documented-openssl.test.ts, and extract.test.ts of the command line',
   ],
+  [/--profile recovery/, 'dead-product.integ.test.ts: the volume is read and written by two accounts there'],
   [/--profile restorer/, 'asked-credentials.test.ts of the command line: nobody can be asked here'],
   [/^holdfast doctor/, 'doctor.test.ts of the command line: an emulator lacks what it asks for'],
   [/^holdfast failures <execution>/, 'restore-failures.test.ts of the command line: nothing fails here'],

@@ -43,7 +43,7 @@ beforeEach(async () => {
 });
 
 test('lists what has data and no plan, the largest first, and what cannot be backed up', async () => {
-  const { code, out } = await cli.run('coverage');
+  const { code, out } = await cli.run('coverage', '--wide');
 
   expect(out).toMatch(
     /^coverage {3}3 resources with data \(116 GiB and more\) and no plan, 1 backed up, 1 with a plan and unprotected, 1 of kinds/,
