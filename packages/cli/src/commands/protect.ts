@@ -85,7 +85,7 @@ function obstaclesOf(
 ): readonly string[] {
   const obstacles: string[] = [];
   const name = shortNameOf(arn);
-  if (!isLetInByName(sources.buckets, name)) {
+  if (kind === 's3-bucket' && !isLetInByName(sources.buckets, name)) {
     if (isDecidedByTag === false)
       obstacles.push(
         `no tag decides about bucket ${name}, as ABAC is not enabled on it, and sources.buckets of the plans file names neither ` +

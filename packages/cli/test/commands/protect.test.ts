@@ -98,6 +98,15 @@ test('where rules have tags, a bucket needs one of them besides ABAC, and is tol
   expect((await cli.run('protect', 'photos', '--plan', 'daily', '--dry-run')).code).toBe(0);
 });
 
+test('rules for buckets stand in the way of no volume', async () => {
+  const rule = { name: '*', tag: { key: 'team', value: 'video' } };
+  cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: [rule], keys: [] } };
+  cli.sourceFacts.set(volumeArn, { tags: {}, isDecidedByTag: true, customerKeys: [] });
+  cli.kinds.set(volumeArn, 'ebs-volume');
+
+  expect((await cli.run('protect', volumeArn, '--plan', 'daily', '--dry-run')).code).toBe(0);
+});
+
 test('a bucket is tagged where nobody may ask whether the tag decides, with a warning', async () => {
   cli.configuration = { tagKey: 'holdfast:plan', sources: { buckets: [], keys: [] } };
   cli.sourceFacts.set(bucketArn, { ...open, isDecidedByTag: undefined });
