@@ -47,6 +47,11 @@ test.for([
   ],
   ['over what is read', advanced(...data, field('readOnly', 'true'))],
   ['over what is put', advanced(...data, field('eventName', 'PutObject'))],
+  ['over deletes of one object alone', advanced(...data, field('eventName', 'DeleteObject'))],
+  [
+    'over all but deletes of many objects',
+    advanced(...data, { Field: 'eventName', NotEquals: ['DeleteObjects'] }),
+  ],
   [
     'over what one user does',
     advanced(...data, { Field: 'userIdentity.arn', StartsWith: ['arn:aws:iam::1:user/me'] }),

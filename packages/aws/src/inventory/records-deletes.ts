@@ -1,13 +1,13 @@
 import type { AdvancedFieldSelector, GetEventSelectorsResponse } from '@aws-sdk/client-cloudtrail';
 
-/** A delete of an object of S3, as the fields of CloudTrail's advanced selectors have it. */
-const deleteEvent: Readonly<Record<string, string>> = {
+/** Deletes of objects of S3, as the fields of CloudTrail's advanced selectors have them: one that takes many is an event of its own. */
+const deleteEvents = ['DeleteObject', 'DeleteObjects'].map((eventName): Readonly<Record<string, string>> => ({
   eventCategory: 'Data',
   eventSource: 's3.amazonaws.com',
-  eventName: 'DeleteObject',
+  eventName,
   readOnly: 'false',
   'resources.type': 'AWS::S3::Object',
-};
+}));
 
 /**
  * A trail with these selectors records deletes of every object whose ARN begins so. A condition that nobody knows here, and one
@@ -24,30 +24,27 @@ export function recordsDeletes(
       ReadWriteType !== 'ReadOnly' &&
       DataResources.some(
         ({ Type, Values = [] }) =>
-          Type === deleteEvent['resources.type'] && Values.some((begin) => objectsArn.startsWith(begin)),
+          Type === 'AWS::S3::Object' && Values.some((begin) => objectsArn.startsWith(begin)),
       ),
   );
-  // All fields of a selector have to fit; one selector is enough.
-  const advanced = AdvancedEventSelectors.some(
-    ({ FieldSelectors = [] }) =>
-      FieldSelectors.some(({ Field }) => Field === 'eventCategory') &&
-      FieldSelectors.every((field) =>
-        field.Field === 'resources.ARN' ? letsAllIn(field, objectsArn) : fits(field),
-      ),
+  // All fields of a selector have to fit; one selector is enough for an event.
+  const advanced = deleteEvents.every((event) =>
+    AdvancedEventSelectors.some(
+      ({ FieldSelectors = [] }) =>
+        FieldSelectors.some(({ Field }) => Field === 'eventCategory') &&
+        FieldSelectors.every((field) =>
+          field.Field === 'resources.ARN' ? letsAllIn(field, objectsArn) : fits(field, event),
+        ),
+    ),
   );
   return basic || advanced;
 }
 
-function fits({
-  Field,
-  Equals,
-  StartsWith,
-  EndsWith,
-  NotEquals,
-  NotStartsWith,
-  NotEndsWith,
-}: AdvancedFieldSelector): boolean {
-  const value = deleteEvent[Field ?? ''];
+function fits(
+  { Field, Equals, StartsWith, EndsWith, NotEquals, NotStartsWith, NotEndsWith }: AdvancedFieldSelector,
+  event: Readonly<Record<string, string>>,
+): boolean {
+  const value = event[Field ?? ''];
   return (
     value !== undefined &&
     (Equals?.includes(value) ?? true) &&
