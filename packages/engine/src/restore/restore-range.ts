@@ -24,7 +24,7 @@ import { UnkeptFacts } from './unkept-facts.ts';
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
 const filesAtOnce = 16;
-/** Files with several names that are followed at a time; names of others become files of their own. Some 200 MB. */
+/** Files with several names that are followed at a time; names of others become files of their own. Some 300 MB. */
 const filesFollowed = 2 ** 20;
 /**
  * Entries of a range that the target may refuse in a row, before it took anything, until it is asked about others of
@@ -152,7 +152,7 @@ class RangeWriter {
   readonly #keptFiles: string[] = [];
   readonly #unkept = new UnkeptFacts();
   /** Files with names that are still to come: where one is, and how many are left. */
-  readonly #linkable = new Map<number, { path?: Uint8Array; left: number }>();
+  readonly #linkable = new Map<string, { path?: Uint8Array; left: number }>();
   #counts = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   #failure: { readonly error: unknown } | undefined;
   /** Refusals in a row since the beginning; undefined once the target is known to take something. */

@@ -16,8 +16,8 @@ export interface RestoredFile extends Pick<FileEntry, 'entry' | 'carriedFrom'> {
   readonly unkept?: readonly UnkeptFact[] | undefined;
   /** The reason why not all that is in a directory is among the files. */
   readonly lacks?: BackupError | undefined;
-  /** Of a file with several names: an id that is the same for all of them, and how many it has. */
-  readonly names?: { readonly id: number; readonly count: number } | undefined;
+  /** Of a file with several names: an id that they have, and no other file of the source, and how many they are. */
+  readonly names?: { readonly id: string; readonly count: number } | undefined;
 }
 
 /** The files of a range of keys in the order of their paths, whose content may be taken or not. */

@@ -86,7 +86,7 @@ export class ImageSource implements RestoreSource {
     }
   }
 
-  async *#walk(range: LatinRange, signal: AbortSignal | undefined): AsyncGenerator<OrderedStep> {
+  async *#walk(range: LatinRange, signal: AbortSignal | undefined): AsyncGenerator<PlacedStep> {
     for (const selected of this.#paths) yield* this.#walkPath(selected, range, signal);
   }
 
@@ -94,7 +94,7 @@ export class ImageSource implements RestoreSource {
     selected: SelectedPath,
     range: LatinRange,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<OrderedStep> {
+  ): AsyncGenerator<PlacedStep> {
     const { asked, entryPath } = selected;
     const { from = '', to } = range;
     if (to !== undefined && entryPath >= to) return;
@@ -104,10 +104,14 @@ export class ImageSource implements RestoreSource {
       yield { path: entryPath, error: found };
       return;
     }
-    const { fileSystem, node } = found;
-    if (isTree(selected))
-      yield* walkInPathOrder({ fileSystem, root: node, prefix: entryPath }, range, signal);
-    else yield { path: entryPath, node };
+    const { fileSystem, node, part } = found;
+    const { place } = part;
+    if (!isTree(selected)) {
+      yield { path: entryPath, node, place };
+      return;
+    }
+    const tree = { fileSystem, root: node, prefix: entryPath };
+    for await (const step of walkInPathOrder(tree, range, signal)) yield { ...step, place };
   }
 
   /** A path was looked up before: what is wrong with it now concerns what is below it, and no other one. */
@@ -121,6 +125,9 @@ export class ImageSource implements RestoreSource {
     }
   }
 }
+
+/** A step, and the place of the file system that it is in, where there is one. */
+type PlacedStep = OrderedStep & { readonly place?: string };
 
 function isTree({ entryPath }: SelectedPath): boolean {
   return entryPath === '' || entryPath.endsWith('/');
@@ -138,7 +145,7 @@ interface Loaded {
 }
 
 class ImageFiles implements RestoredFiles {
-  readonly #walk: (range: LatinRange) => AsyncIterable<OrderedStep>;
+  readonly #walk: (range: LatinRange) => AsyncIterable<PlacedStep>;
   readonly #range: LatinRange;
   readonly #signal: AbortSignal | undefined;
   #loaded: AsyncGenerator<Loaded> | undefined;
@@ -147,7 +154,7 @@ class ImageFiles implements RestoredFiles {
   #passedOver: Loaded | undefined;
 
   constructor(
-    walk: (range: LatinRange) => AsyncIterable<OrderedStep>,
+    walk: (range: LatinRange) => AsyncIterable<PlacedStep>,
     range: LatinRange,
     signal: AbortSignal | undefined,
   ) {
@@ -198,7 +205,7 @@ class ImageFiles implements RestoredFiles {
     return next.done === true ? undefined : next.value;
   }
 
-  async #fileOf({ path, node, error }: OrderedStep): Promise<Loaded> {
+  async #fileOf({ path, node, error, place }: PlacedStep): Promise<Loaded> {
     const bytes = bytesOfLatin(path);
     if (node === undefined) return { file: { path: bytes, why: error } };
     try {
@@ -206,7 +213,8 @@ class ImageFiles implements RestoredFiles {
       if (known === undefined) return { file: { path: bytes, why: 'special-files' } };
       const { entry } = known;
       const hasMoreNames = entry.kind === 'file' && node.names > 1;
-      const names = hasMoreNames ? { id: node.id, count: node.names } : undefined;
+      // Another file system has nodes of the same numbers.
+      const names = hasMoreNames ? { id: `${place} ${node.id}`, count: node.names } : undefined;
       const file = { ...known, lacks: error, names };
       if (entry.kind !== 'file' || entry.size > wholeBytes) return { file, node };
       return { file, node, pieces: await this.#readWhole(path, node) };

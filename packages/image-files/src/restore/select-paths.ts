@@ -1,6 +1,5 @@
-import type { FileNode, FileSystem } from '@holdfast/disk';
 import { InvalidInputError, UnknownNameError, utf8 } from '@holdfast/engine';
-import { partsText } from '../image-part.ts';
+import { type ImagePlace, partsText } from '../image-part.ts';
 import type { PointImage } from '../point-image.ts';
 import { latinOf } from './latin-text.ts';
 
@@ -49,7 +48,7 @@ export async function lookUpPaths(image: PointImage, paths: readonly string[]): 
 export async function getNode(
   image: PointImage,
   path: string,
-): Promise<{ readonly fileSystem: FileSystem; readonly node: FileNode }> {
+): Promise<Extract<ImagePlace, { readonly kind: 'node' }>> {
   const place = await image.getPlace(path, { followLast: path.endsWith('/') });
   if (place.kind === 'node') return place;
   throw new UnknownNameError(

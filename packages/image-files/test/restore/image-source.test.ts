@@ -23,7 +23,7 @@ import {
   type VolumeSnapshot,
 } from '@holdfast/engine';
 import { MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PointImage } from '../../src/point-image.ts';
 import { ImageSource } from '../../src/restore/image-source.ts';
 import { lookUpPaths } from '../../src/restore/select-paths.ts';
@@ -139,6 +139,26 @@ test('what is not made, and names of one file, are told of', async () => {
     { fact: 'hard-links', entries: 2, example: 'dev/xvda/etc/passwd' },
     { fact: 'special-files', entries: 1, example: 'dev/xvda/var/pipe' },
   ]);
+});
+
+test('files of two file systems with one number are two files, whatever names they have', async () => {
+  const other = Buffer.from(disk);
+  other.write('other', other.indexOf(passwd));
+  const disks = new Map([
+    ['/dev/xvda', disk],
+    ['/dev/xvdb', other],
+  ]);
+  const volumes = [...disks.keys()].map((device) => ({ volume: `vol-${device}`, device }) as VolumeSnapshot);
+  const open = async ({ device = '' }: VolumeSnapshot) => Promise.resolve(bytesSource(disks.get(device)!));
+  const target = Object.assign(new MemoryTarget(), { linksNames: true });
+  const write = vi.spyOn(target, 'write');
+  const paths = ['/dev/xvda/etc/passwd', '/dev/xvdb/etc/passwd', '/dev/xvdb/etc/second-name'];
+
+  const files = new ImageSource(new PointImage(volumes, open, '/dev/xvda', {}), paths);
+  await restoreEntries(files, { range: {}, target, overwrite: 'never' });
+
+  const linkedTo = write.mock.calls.map(([, , , options]) => Buffer.from(options?.sameAs ?? []).toString());
+  expect(linkedTo).toEqual(['', '', 'dev/xvdb/etc/passwd']);
 });
 
 test('a restore that goes on anew behind every entry comes to the same as in one go', async () => {
