@@ -34,8 +34,13 @@ export const openRunStep = defineLoop(
   // The progress of the leasing lies in the work bucket.
   { input: OpenRunInput, state: z.null(), handOnBeforeMs },
   async (services, input, { shouldStop }): Promise<OpenRunOutput> => {
-    const { plans, openSource, log } = services;
+    const { plans, openSource, vaultBucket, workBucket, log } = services;
     const { resourceArn: arn, kind, type } = input;
+    // A rule for names that begin alike may let them in, and each run would store what the one before has stored.
+    if ([vaultBucket, workBucket].some((own) => arn.endsWith(`:s3:::${own}`)))
+      throw new InvalidInputError(
+        `${arn} belongs to this deployment; its own data is not backed up into itself, take the tag away`,
+      );
     const answer = { done: true, runId: input.runId, resourceArn: arn, kind } as const;
     const plan = getPlan(plans, input.plan);
     const reason = skipReason(kind, type, plan);

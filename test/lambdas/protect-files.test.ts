@@ -48,6 +48,16 @@ test('a cycle over a bucket ends in a recovery point and a report without failur
   expect(deployment.metrics.of('ResourcesCompleted', 'daily')).toEqual([1]);
 });
 
+test.for(['vault', 'work'])('a run of the own %s is refused, whatever its tag says', async (bucket) => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+
+  await expect(pipeline.openRun({ ...OPEN, resourceArn: `arn:aws:s3:::${bucket}` }, PLENTY)).rejects.toThrow(
+    'belongs to this deployment',
+  );
+  expect(await deployment.catalog.runs.find(RUN as RunId)).toBeUndefined();
+});
+
 test('more shards than one commit should join are joined in groups', async () => {
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment);
