@@ -60,12 +60,11 @@ export async function restoreAll(
   const chosen = await chooseResources(catalog, { plan: wishes.plan, plans, ...wishes.choice }, now);
   const parts = await planParts(chosen.points, wishes, connection, context);
   if (!out.json) await printPlan(parts, chosen, wishes, context);
-  if (wishes.isPreview) {
+  const open = parts.filter(({ state }) => state !== 'done already').length;
+  if (wishes.isPreview || open === 0) {
     if (out.json) await out.document(documentOf(parts, chosen, undefined));
     return exitCodeOfAll([], parts, chosen.without);
   }
-  const open = parts.filter(({ state }) => state !== 'done already').length;
-  if (open === 0) return exitCodeOfAll([], parts, chosen.without);
   if (!wishes.isConfirmed && !(await context.confirm(`restore ${countText(open, 'resource')}?`))) {
     context.warn('nothing was restored');
     return exitCodes.failed;

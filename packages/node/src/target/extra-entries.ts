@@ -38,7 +38,8 @@ export interface ExtraSearch {
 
 /**
  * Finds what a target has and the point has not, in the order of paths. Nothing on other file systems that are mounted
- * below, and nothing that restores of other processes have under way.
+ * below, nothing that restores of other processes have under way, and no sockets, pipes and devices: backups leave them
+ * out, so points do not tell of them.
  * @throws {@link InvalidInputError} the target has something precious in it, is the root of the file system, or takes some
  * names for others, so that what looks extra may be what was restored.
  * @throws {@link TargetUnavailableError} a directory cannot be listed.
@@ -60,7 +61,7 @@ export async function findExtraEntries(search: ExtraSearch): Promise<readonly Ex
       search.signal?.throwIfAborted();
       if (isStagingName(path.slice(path.lastIndexOf('/') + 1)) || (await isInPoint(path))) continue;
       const stats = findStats(root, path);
-      if (stats === undefined || stats.dev !== device) continue;
+      if (stats === undefined || stats.dev !== device || !isEverInPoints(stats)) continue;
       if (names.isFolding(withoutSlash(path)))
         throw new InvalidInputError(
           `${JSON.stringify(shownPath(root))} takes some names for others, so what the point does not have cannot be told; ` +
@@ -70,6 +71,10 @@ export async function findExtraEntries(search: ExtraSearch): Promise<readonly Ex
     }
   }
   return extra;
+}
+
+function isEverInPoints(stats: BigIntStats): boolean {
+  return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink();
 }
 
 /** What became of extra entries: those that stay are named with the reason. */
