@@ -9,6 +9,8 @@ import type { ExtVolume } from './ext-volume.ts';
 const magic = 0xc03b3998;
 const kinds = { descriptor: 1, commit: 2, first: 3, superblock: 4, revocation: 5 } as const;
 const features = { revocation: 1, wide: 2, asynchronous: 4, halfSums: 8, sums: 16, fastCommits: 32 } as const;
+/** Among the features that need not be known. */
+const sumOfAll = 1;
 const tagFlags = { escaped: 1, sameUuid: 2, last: 8 } as const;
 
 /** More than `mke2fs` makes. A record of eight bytes for each is in memory. */
@@ -114,37 +116,38 @@ class Log {
   ): Promise<{ readonly blocks: ReadonlyMap<number, LoggedBlock>; readonly end: number }> {
     const blocks = new Map<number, LoggedBlock>();
     if (this.start === 0) return { blocks, end: this.sequence };
-    const revoked = new Map<number, number>();
     let { sequence, start: at } = this;
     let open: (readonly [number, LoggedBlock])[] = [];
-    let openRevoked: number[] = [];
+    let revocations: number[] = [];
+    let doubt: DiskDamagedError | undefined;
+    let committedAt = 0n;
     for (let seen = 0; seen < this.#blocks;) {
       const block = await this.#read(at, signal);
       if (block.u32(0) !== magic || block.u32(8) !== sequence) break;
       const kind = block.u32(4);
       let length = 1;
       if (kind === kinds.descriptor) {
-        this.#checkTail(block);
+        doubt ??= this.#complaintOf(block);
         const tagged = this.#tagsOf(block, at, sequence);
         open.push(...tagged);
         length += tagged.length;
       } else if (kind === kinds.revocation) {
-        this.#checkTail(block);
-        openRevoked.push(...this.#revokedIn(block));
+        doubt ??= this.#complaintOf(block);
+        revocations.push(at);
       } else if (kind === kinds.commit) {
+        // What was written half when the machine ended has no commit; one of before is of a journal that was here once.
+        if (doubt !== undefined && block.big64(0x30) < committedAt) break;
+        if (doubt !== undefined) throw doubt;
         this.#checkCommit(block);
-        for (const number of openRevoked) revoked.set(number, sequence);
         for (const [number, logged] of open) blocks.set(number, logged);
-        [open, openRevoked] = [[], []];
+        // What a transaction revoked was freed in it: what it and those before have of it is not put back.
+        for (const place of revocations)
+          for (const number of this.#revokedIn(await this.#read(place, signal))) blocks.delete(number);
+        [open, revocations, committedAt] = [[], [], block.big64(0x30)];
         sequence = (sequence + 1) >>> 0;
       } else break;
       seen += length;
       at = this.#after(at, length);
-    }
-    // What a transaction revoked was freed in it: what it and those before have of it is not put back.
-    for (const [number, by] of revoked) {
-      const logged = blocks.get(number);
-      if (logged !== undefined && ((by - logged.sequence) | 0) >= 0) blocks.delete(number);
     }
     return { blocks, end: sequence };
   }
@@ -174,6 +177,9 @@ class Log {
     const known = Object.values(features).reduce((sum, bit) => sum | bit, 0);
     const unknown = (this.#superblock.u32(0x28) & ~known) >>> 0;
     if (unknown !== 0) throw new DiskUnsupportedError(`a journal with features 0x${unknown.toString(16)}`);
+    // Their commits may be there before their blocks are, which one checksum of all of them tells.
+    if (this.#has('asynchronous') && (this.#superblock.u32(0x24) & sumOfAll) !== 0)
+      throw new DiskUnsupportedError('a journal with asynchronous commits that sum up all blocks');
     // They lie behind the transactions, and say what changed instead of how blocks are.
     if (this.#has('fastCommits')) throw new DiskUnsupportedError('a journal with fast commits');
     if (this.#superblock.u32(0xc) !== this.#blockBytes) throw damaged('has blocks of another size');
@@ -198,10 +204,11 @@ class Log {
     return addCrc32c(seed, blank);
   }
 
-  #checkTail(block: Fields): void {
+  /** Damage of a descriptor or a revocation by the checksum at its end. */
+  #complaintOf(block: Fields): DiskDamagedError | undefined {
     const place = this.#blockBytes - 4;
-    if (this.#verifiesBlocks && this.#sumOf(block.bytes, place) !== block.u32(place))
-      throw damaged('does not have the checksum of a descriptor');
+    const isRight = !this.#verifiesBlocks || this.#sumOf(block.bytes, place) === block.u32(place);
+    return isRight ? undefined : damaged('does not have the checksum of a descriptor');
   }
 
   #checkCommit(block: Fields): void {
@@ -217,7 +224,8 @@ class Log {
     const tagged: (readonly [number, LoggedBlock])[] = [];
     for (let tag = 12; tag + tagBytes <= end;) {
       const flags = this.#has('sums') ? block.u32(tag + 4) : block.u16(tag + 6);
-      const number = block.wide(block.u32(tag), isWide ? block.u32(tag + 8) : 0);
+      // One that no file system has is in nobody's way.
+      const number = (isWide ? block.u32(tag + 8) : 0) * 2 ** 32 + block.u32(tag);
       const checksum = this.#has('sums')
         ? block.u32(tag + 12)
         : this.#has('halfSums')

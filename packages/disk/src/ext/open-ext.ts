@@ -35,8 +35,8 @@ export async function openExt(
     throw new DiskDamagedError(`${type} of ${blocks * blockBytes} bytes, of which ${source.bytes} are there`);
   const asStored = new ExtVolume(source, found.superblock, verifyChecksums);
   const journal = damage === undefined ? await tryReplay(asStored, signal) : 'unread';
-  const isReplayed = typeof journal === 'object' && 'source' in journal;
-  const volume = isReplayed ? await replayedVolume(journal.source, verifyChecksums, signal) : asStored;
+  const isReplayed = typeof journal === 'object' && 'volume' in journal;
+  const volume = isReplayed ? journal.volume : asStored;
   const { superblock } = volume;
   if (damage !== undefined)
     volume.madeGood.add(
@@ -74,30 +74,25 @@ export async function openExt(
 }
 
 /** `empty`: all is in its place. `unread`: it may be, and which superblock is right is not known. */
-type Journal = ReplayedJournal | DiskError | 'empty' | 'unread';
+type Journal = (ReplayedJournal & { readonly volume: ExtVolume }) | DiskError | 'empty' | 'unread';
 
-async function tryReplay(volume: ExtVolume, signal: AbortSignal | undefined): Promise<Journal> {
-  if (!volume.has('needs_recovery')) return 'empty';
+async function tryReplay(stored: ExtVolume, signal: AbortSignal | undefined): Promise<Journal> {
+  if (!stored.has('needs_recovery')) return 'empty';
   try {
-    return await replayJournal(volume, signal);
+    const journal = await replayJournal(stored, signal);
+    const { verifies } = stored;
+    const { superblock, damage } = await findSuperblock(journal.source, { verify: verifies, signal });
+    if (damage !== undefined) throw damage;
+    return { ...journal, volume: new ExtVolume(journal.source, superblock, verifies) };
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
     return error;
   }
 }
 
-async function replayedVolume(
-  source: ByteSource,
-  verify: boolean,
-  signal: AbortSignal | undefined,
-): Promise<ExtVolume> {
-  const { superblock } = await findSuperblock(source, { verify, signal });
-  return new ExtVolume(source, superblock, verify);
-}
-
 function noticesOf({ type, state }: ExtSuperblock, journal: Journal): string[] {
   const notices: string[] = [];
-  if (typeof journal === 'object' && 'source' in journal)
+  if (typeof journal === 'object' && 'volume' in journal)
     notices.push(
       `this ${type} was mounted when it was copied: ${journal.blocks} of its blocks are read from its journal, as a mount ` +
         'would; what was not committed to that, mostly of the last seconds, is not there',

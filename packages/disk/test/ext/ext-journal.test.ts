@@ -102,6 +102,35 @@ test('what a later transaction revoked, and what was not committed, is as it was
   expect(await treeOf(await openImage(logged))).toEqual(await treeOf(await openImage(replayed)));
 });
 
+test('a transaction that was half written when the machine ended is left out, and those before it are read', async () => {
+  const { changed } = makeLogged('whole', {}, 'jo -c -v 3');
+  const more = [`jw -c -b ${changed.join(',')} ${at('blocks')}`];
+  const { logged } = makeLogged('half', {}, 'jo -c -v 3', more);
+  const bytes = readFileSync(logged);
+  bytes.writeUInt8(1, bytes.lastIndexOf(Buffer.from('c03b399800000001', 'hex')) + 4_000);
+  const replayed = at('half replayed');
+  writeFileSync(replayed, bytes);
+  replayByE2fsck(replayed);
+
+  const tree = await treeOf(await openImage(bytes));
+
+  expect(tree).toEqual(await treeOf(await openImage(replayed)));
+  expect(tree.join('\n')).not.toContain('etc/old');
+});
+
+test('a journal whose commits may be there before their blocks is not replayed', async () => {
+  const { logged } = makeLogged('early', { features: '^64bit,^metadata_csum' }, 'jo');
+  const bytes = readFileSync(logged);
+  const superblock = bytes.indexOf(Buffer.from('c03b399800000004', 'hex'));
+  bytes.writeUInt32BE(1, superblock + 0x24);
+  bytes.writeUInt32BE(bytes.readUInt32BE(superblock + 0x28) | 4, superblock + 0x28);
+
+  const { facts, notices } = await openImage(bytes);
+
+  expect(facts.replayed).toBeUndefined();
+  expect(notices.join()).toContain('was not replayed (a journal with asynchronous commits');
+});
+
 test('a journal that cannot be right is told of, and the file system read as it is', async () => {
   const { logged } = makeLogged('damaged', {}, 'jo -c -v 3');
   const bytes = readFileSync(logged);
@@ -114,5 +143,20 @@ test('a journal that cannot be right is told of, and the file system read as it 
   expect(fileSystem.facts).toMatchObject({ isClean: false, replayed: undefined });
   expect(fileSystem.notices.join()).toMatch(
     /was not replayed \(the journal does not have the checksum of a descriptor\)/,
+  );
+});
+
+test('a superblock that is damaged in the journal alone is told of, and the file system read as it is', async () => {
+  const { logged, changed } = makeLogged('superblock', {}, 'jo -c -v 3');
+  const bytes = readFileSync(logged);
+  const descriptor = bytes.indexOf(Buffer.from('c03b399800000001', 'hex'));
+  bytes.write('other', descriptor + 4096 + 1024 + 0x78);
+
+  const fileSystem = await openImage(bytes);
+
+  expect(changed[0]).toBe(0);
+  expect((await treeOf(fileSystem)).join('\n')).toContain('etc/old');
+  expect(fileSystem.notices.join()).toMatch(
+    /was not replayed \(the journal does not have the checksum of block 0\)/,
   );
 });
