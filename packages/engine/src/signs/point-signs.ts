@@ -1,4 +1,5 @@
 import type { PointId } from '../ids.ts';
+import type { BackupType } from '../model/backup-type.ts';
 import { dayMs } from '../model/time.ts';
 import type { PointCounts, PointRow } from '../ports/catalog/points.ts';
 
@@ -55,100 +56,134 @@ export function findSuspicions(points: Iterable<PointRow>): ReadonlyMap<PointId,
   const inOrder = [...points].sort(
     (a, b) => a.sourceTime.getTime() - b.sourceTime.getTime() || (a.pointId < b.pointId ? -1 : 1),
   );
+  const byId = new Map(inOrder.map((point) => [point.pointId, point]));
   const suspicions = new Map<PointId, Suspicion>();
   const earlier: PointRow[] = [];
+  const usual: Usual = { byType: new Map(), plainBytes: 0, storedBytes: 0 };
   const loud: { readonly point: PointRow; readonly signs: readonly PointSign[] }[] = [];
   for (const point of inOrder) {
-    // It is made of the vault alone, and says nothing about the source.
-    const signs = point.type === 'synthetic-full' ? [] : signsOf(point, earlier);
+    const signs: PointSign[] = [];
+    // It is made of the vault alone, and says nothing about the source; but the next point may have it as its base.
+    if (point.type !== 'synthetic-full') {
+      const compared = { point, before: beforeOf(point, byId, earlier) };
+      signs.push(...signsOf(compared, usual));
+      // Those with signs, too: who changes the format of everything should be asked once.
+      note(compared, usual);
+      earlier.push(point);
+    }
     if (signs.length > 0) loud.push({ point, signs });
-    // Those with signs, too: who changes the format of everything should be asked once.
-    if (point.type !== 'synthetic-full') earlier.push(point);
-    const first = loud.find(
-      ({ point: { sourceTime } }) =>
-        point.sourceTime.getTime() - sourceTime.getTime() < signThresholds.suspectDays * dayMs,
-    );
+    while (loud[0] !== undefined && isLongBefore(loud[0].point, point)) loud.shift();
+    const [first] = loud;
     if (first !== undefined)
       suspicions.set(point.pointId, { signs, since: first.point, sinceSigns: first.signs });
   }
   return suspicions;
 }
 
-/** @param earlier - points before it, the oldest first. */
-function signsOf(point: PointRow, earlier: readonly PointRow[]): readonly PointSign[] {
-  const alike = earlier.filter(({ type }) => type === point.type).slice(-signThresholds.earlierPoints);
-  return [...sharesOf(point, alike, earlier), ...densityOf(point, earlier), ...namesOf(point, alike)];
+function isLongBefore(one: PointRow, other: PointRow): boolean {
+  return other.sourceTime.getTime() - one.sourceTime.getTime() >= signThresholds.suspectDays * dayMs;
 }
 
-type Share = (counts: PointCounts, before: PointCounts) => number;
+type Before = Pick<PointCounts, 'files' | 'logicalBytes'>;
 
-function sharesOf(
-  point: PointRow,
-  alike: readonly PointRow[],
+interface Compared {
+  readonly point: PointRow;
+  /** Of what it was compared with; absent for the first of all. */
+  readonly before: Before | undefined;
+}
+
+/** What earlier points say. */
+interface Usual {
+  /** The last ones, the oldest first. */
+  readonly byType: Map<BackupType, readonly Compared[]>;
+  /** New data of all of them, and its size in the vault. */
+  plainBytes: number;
+  storedBytes: number;
+}
+
+function note(compared: Compared, usual: Usual): void {
+  const { type, counts } = compared.point;
+  const alike = [...(usual.byType.get(type) ?? []), compared];
+  usual.byType.set(type, alike.slice(-signThresholds.earlierPoints));
+  usual.plainBytes += counts.newBytes;
+  usual.storedBytes += counts.storedBytes;
+}
+
+/**
+ * Numbers of the point that it was compared with; of a full, of the one before it of that type. Where retention has
+ * removed the base, those of the point before it, with as many files as the base must have had.
+ */
+function beforeOf(
+  { type, basePointId, sourceTime, counts }: PointRow,
+  byId: ReadonlyMap<PointId, PointRow>,
   earlier: readonly PointRow[],
-): readonly PointSign[] {
-  const [before] = beforeOf(point, earlier);
+): Before | undefined {
+  const base = basePointId === undefined ? undefined : byId.get(basePointId);
+  if (base !== undefined) return base.counts;
+  const isBefore = (other: PointRow): boolean =>
+    other.sourceTime < sourceTime && (basePointId !== undefined || other.type === type);
+  const found = earlier.findLast(isBefore)?.counts;
+  if (found === undefined || basePointId === undefined) return found;
+  const { files, filesChanged, filesRemoved } = counts;
+  return { ...found, files: Math.max(found.files, files - filesChanged + filesRemoved) };
+}
+
+function signsOf(compared: Compared, usual: Usual): readonly PointSign[] {
+  const { point } = compared;
+  const alike = usual.byType.get(point.type) ?? [];
+  return [...sharesOf(compared, alike), ...densityOf(point, usual), ...namesOf(point, alike)];
+}
+
+type Share = (counts: PointCounts, before: Before) => number;
+
+function sharesOf({ point, before }: Compared, alike: readonly Compared[]): readonly PointSign[] {
   if (before === undefined) return [];
   const unusual = (sign: 'changed' | 'removed' | 'rewritten', shareOf: Share): readonly PointSign[] => {
     const shares = alike.flatMap((other) =>
-      beforeOf(other, earlier).map(({ counts }) => shareOf(other.counts, counts)),
+      other.before === undefined ? [] : [shareOf(other.point.counts, other.before)],
     );
     if (shares.length < signThresholds.leastEarlier) return [];
-    const [share, usual] = [shareOf(point.counts, before.counts), median(shares)];
+    const [share, usual] = [shareOf(point.counts, before), median(shares)];
     const isUnusual = share >= signThresholds.leastShare && share >= signThresholds.timesUsual * usual;
     return isUnusual ? [{ sign, share, usual }] : [];
   };
   if (point.type === 'full') return unusual('rewritten', newShare);
-  if (before.counts.files < signThresholds.leastFiles) return [];
-  const hasNew = newShare(point.counts, before.counts) >= signThresholds.leastNewShare;
+  if (before.files < signThresholds.leastFiles) return [];
+  const hasNew = newShare(point.counts, before) >= signThresholds.leastNewShare;
   return [...(hasNew ? unusual('changed', changedShare) : []), ...unusual('removed', removedShare)];
 }
 
-/** The point that it was compared with; of a full, the one before it of that type. None where it is gone. */
-function beforeOf(point: PointRow, earlier: readonly PointRow[]): readonly PointRow[] {
-  const isBefore = ({ type, pointId, sourceTime }: PointRow): boolean =>
-    point.basePointId === undefined
-      ? type === point.type && sourceTime < point.sourceTime
-      : pointId === point.basePointId;
-  const found = earlier.findLast(isBefore);
-  return found === undefined ? [] : [found];
-}
-
 /** Of the files that there were, those that are other now. The counters of a run have added ones among the changed. */
-function changedShare({ files, filesChanged, filesRemoved }: PointCounts, before: PointCounts): number {
+function changedShare({ files, filesChanged, filesRemoved }: PointCounts, before: Before): number {
   const added = Math.max(0, files - before.files + filesRemoved);
   return before.files === 0 ? 0 : Math.min(1, Math.max(0, filesChanged - added) / before.files);
 }
 
-function removedShare({ filesRemoved }: PointCounts, before: PointCounts): number {
+function removedShare({ filesRemoved }: PointCounts, before: Before): number {
   return before.files === 0 ? 0 : Math.min(1, filesRemoved / before.files);
 }
 
 /** Of the content, what the vault did not have; growth apart. */
-function newShare({ newBytes, logicalBytes }: PointCounts, before: PointCounts): number {
+function newShare({ newBytes, logicalBytes }: PointCounts, before: Before): number {
   const grown = Math.max(0, logicalBytes - before.logicalBytes);
   return logicalBytes === 0 ? 0 : Math.min(1, Math.max(0, newBytes - grown) / logicalBytes);
 }
 
-function densityOf({ counts }: PointRow, earlier: readonly PointRow[]): readonly PointSign[] {
+function densityOf(
+  { counts }: PointRow,
+  { plainBytes, storedBytes: usuallyStored }: Usual,
+): readonly PointSign[] {
   const { newBytes, storedBytes, logicalBytes } = counts;
   const least = Math.max(signThresholds.leastNewBytes, signThresholds.leastNewOfContent * logicalBytes);
-  const before = earlier.reduce(
-    (sum, { counts: { newBytes: plain, storedBytes: stored } }) => ({
-      plain: sum.plain + plain,
-      stored: sum.stored + stored,
-    }),
-    { plain: 0, stored: 0 },
-  );
-  if (newBytes < least || before.plain < signThresholds.leastNewBytes) return [];
-  const [share, usual] = [Math.min(1, storedBytes / newBytes), before.stored / before.plain];
+  if (newBytes < least || plainBytes < signThresholds.leastNewBytes) return [];
+  const [share, usual] = [Math.min(1, storedBytes / newBytes), usuallyStored / plainBytes];
   const isDense = share >= signThresholds.leastStoredShare && usual <= signThresholds.mostUsualStoredShare;
   return isDense ? [{ sign: 'incompressible', share, usual }] : [];
 }
 
-function namesOf({ marks }: PointRow, alike: readonly PointRow[]): readonly PointSign[] {
+function namesOf({ marks }: PointRow, alike: readonly Compared[]): readonly PointSign[] {
   if (marks === undefined) return [];
-  const usual = Math.max(0, ...alike.map((other) => other.marks?.known ?? 0));
+  const usual = Math.max(0, ...alike.map(({ point }) => point.marks?.known ?? 0));
   const { known, renamed, knownExamples, renamedExamples } = marks;
   const signs: PointSign[] = [];
   if (known > usual) signs.push({ sign: 'names', files: known, examples: knownExamples });

@@ -138,3 +138,22 @@ test('does not get used to an attack', () => {
     findSuspicions([...quietDays, attack, dayOf(5, encrypted)]).get(dayOf(5).pointId)?.signs,
   ).toHaveLength(2);
 });
+
+test('sees what was encrypted since a container was made, which is the base then', () => {
+  const counts = { ...quietDays[3]?.counts } as PointCounts;
+  const container = pointRow(3 * dayMinutes + 1, { type: 'synthetic-full', counts });
+  const attack = dayOf(4, { ...encrypted, storedBytes: 1 }, { basePointId: container.pointId });
+
+  expect(signsOf(attack, [...quietDays, container])).toEqual([{ sign: 'changed', share: 0.82, usual: 0.02 }]);
+});
+
+/** Its base, the day before it, is not there. */
+const ofGoneBase = (counts: Partial<PointCounts>): PointRow => dayOf(6, { storedBytes: 1, ...counts });
+
+test('still sees it when retention has removed the base, and takes no growth since for it', () => {
+  const [first, second, third] = quietDays as [PointRow, PointRow, PointRow];
+  const before = [first, second, third];
+
+  expect(signsOf(ofGoneBase(encrypted), before)).toMatchObject([{ sign: 'changed', share: 0.82 }, {}]);
+  expect(signsOf(ofGoneBase({ filesChanged: 0, filesRemoved: 700, files: 9000 }), before)).toEqual([]);
+});
