@@ -124,33 +124,48 @@ async function quotePart(
 }
 
 /**
- * Finds what the same request has started before. Where all of it is done, it is a new request.
+ * Finds what the same request has started before. Where all of it is done, it is a new request; so a part is done
+ * only if no other one has been begun more often.
  */
 async function findEarlier(
   parts: readonly (QuotedPart & Pick<PlannedPart, 'input'>)[],
   { executions }: Connection,
 ): Promise<readonly PlannedPart[]> {
   const request = digestOf(parts.map(({ input }) => input));
-  const find = async (part: (typeof parts)[number]): Promise<PlannedPart> => {
+  const find = async (part: (typeof parts)[number]): Promise<EarlierPart> => {
     const { input } = part;
-    if (input === undefined || input.target.directory !== undefined) return { ...part, state: 'to restore' };
-    for (let attempt = 1, last: PlannedPart | undefined; ; attempt++) {
+    const open: PlannedPart = { ...part, state: 'to restore' };
+    if (input === undefined || input.target.directory !== undefined) return { part: open, times: 0 };
+    for (let attempt = 1, done = 0, last: PlannedPart | undefined; ; attempt++) {
       const name = `all-${request}-${digestOf(input)}-${attempt}`;
       const found = await executions.find('restore', name);
-      if (found === undefined) return last ?? { ...part, state: 'to restore', name };
+      if (found === undefined) {
+        const isBegun = last?.state === 'to restore';
+        return { part: { ...(last ?? open), name }, times: isBegun ? done + 1 : done };
+      }
       const { execution, state } = found;
+      if (state.status === 'running')
+        return { part: { ...part, state: 'under way', name, execution }, times: done + 1 };
       const report = findReport(state.output);
-      const next = { ...part, name: `all-${request}-${digestOf(input)}-${attempt + 1}` };
-      if (state.status === 'running') return { ...part, state: 'under way', name, execution };
       const isDone = report !== undefined && exitCodeOfReport(report) === exitCodes.ok;
-      last = isDone
-        ? { ...next, state: 'done already', execution, report }
-        : { ...next, state: 'to restore' };
+      if (isDone) done += 1;
+      last = isDone ? { ...part, state: 'done already', execution, report } : open;
     }
   };
   const found = await Array.fromAsync(mapConcurrent(parts, looksAtOnce, find));
-  if (!found.every(({ state }) => state === 'done already')) return found;
-  return found.map((part) => ({ ...part, state: 'to restore', execution: undefined, report: undefined }));
+  const most = Math.max(0, ...found.map(({ times }) => times));
+  const isAllDone = found.every(({ part, times }) => part.state === 'done already' && times === most);
+  return found.map(({ part, times }) =>
+    part.state === 'done already' && (isAllDone || times < most)
+      ? { ...part, state: 'to restore', execution: undefined, report: undefined }
+      : part,
+  );
+}
+
+interface EarlierPart {
+  readonly part: PlannedPart;
+  /** How often all of it was restored, with what is begun and not done. */
+  readonly times: number;
 }
 
 function digestOf(value: unknown): string {

@@ -116,6 +116,35 @@ test('takes a killed one up again: what runs is followed, what is back is left, 
 });
 
 test.for([
+  ['runs', { status: 'running' }, /docs .* under way\n.*photos .* to restore\n/, 1],
+  ['failed', { status: 'failed' }, /docs .* to restore\n.*photos .* to restore\n/, 2],
+  [
+    'is back',
+    { status: 'succeeded', output: JSON.stringify({ report: whole }) },
+    /docs .* done already\n.*photos .* to restore\n/,
+    1,
+  ],
+] as const)(
+  'goes on with a repetition that was killed, where one %s and the other came back the first time only',
+  async ([, state, plan, more]) => {
+    const { cli } = await backedUp();
+    const command = ['restore', '--all', '--to-original', '--yes'];
+    ending(cli);
+    await cli.run(...command);
+    const [first] = cli.executions.started;
+    const again = await cli.executions.start('restore', `${first?.name.slice(0, -1)}2`, first?.input);
+    cli.executions.end(again, state);
+
+    const { code, out } = await cli.run(...command);
+
+    expect(out).toMatch(plan);
+    expect(out).toContain('2 of 2 resources restored\n');
+    expect(code).toBe(0);
+    expect(cli.executions.started).toHaveLength(3 + more);
+  },
+);
+
+test.for([
   ['fails', 1, /failed: AccessDeniedError: the bucket refuses; execution arn/],
   [
     { ...whole, failed: 1, failedFiles: [{ path: 'a', name: 'ChunkCorruptError', message: 'broken' }] },
