@@ -65,6 +65,16 @@ test('says which resources have no such point before anything starts, restores t
   const before = cli.executions.started.length;
   const done = await cli.run('restore', '--all', '--to-bucket', 'b', '--prefix', 'r/', '--yes');
   const early = await cli.run('restore', '--all', '--time', '2026-11-22', '--to-bucket', 'b', '--yes');
+  const none = await cli.run(
+    'restore',
+    '--all',
+    '--clean',
+    '--time',
+    '2026-11-22',
+    '--to-bucket',
+    'b',
+    '--json',
+  );
 
   expect(previewed.out).toContain(
     'no point   arn:aws:s3:::empty has no point that is kept: it is not restored\n',
@@ -77,6 +87,8 @@ test('says which resources have no such point before anything starts, restores t
   ]);
   expect(early.out).toContain('has no point of 2026-11-22T23:59:59.999Z or before that is kept');
   expect(early.code).toBe(1);
+  expect(none.code).toBe(1);
+  expect(JSON.parse(none.out)).toMatchObject({ parts: [], without: { length: 3 } });
 });
 
 test('takes a killed one up again: what runs is followed, what is back is left, what failed is started anew', async () => {
