@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -53,6 +54,12 @@ test('leaves alone what a restore of another process has under way', async () =>
   writeFileSync(path.join(root, name), '');
 
   expect(pathsOf(await find(['a', 'b', 'd']))).not.toContain(name);
+});
+
+test('leaves alone what backups leave out, and points do not tell of', async () => {
+  execFileSync('sh', ['-c', 'mkfifo "$0/a/pipe" "$0/pipe"', root]);
+
+  expect(pathsOf(await find(['a.txt', 'b/c/3', 'd/4']))).toEqual(['a/', 'a/1', 'a/2']);
 });
 
 test('removes what it found, and puts back the times of directories that stay', async () => {
