@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   statSync,
   symlinkSync,
@@ -13,7 +14,13 @@ import {
 import path from 'node:path';
 import { SeededRandom } from '@holdfast/engine/testing';
 import { beforeEach, expect, test } from 'vitest';
-import { type ExtraEntry, findExtraEntries, removeExtraEntries } from '../src/target/extra-entries.ts';
+import {
+  type ExtraEntry,
+  type ExtraSearch,
+  findExtraEntries,
+  removeExtraEntries,
+} from '../src/target/extra-entries.ts';
+import { parseMountPoints } from '../src/target/mount-points.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 let root: string;
@@ -24,11 +31,14 @@ beforeEach(() => {
 });
 
 /** Extra entries beside a point with those paths. */
-async function find(point: readonly string[], options: { below?: string[]; precious?: string[] } = {}) {
-  const { below, precious = [] } = options;
+async function find(
+  point: readonly string[],
+  options: Partial<Pick<ExtraSearch, 'below' | 'precious' | 'mountPoints'>> = {},
+) {
+  const { precious = [], ...others } = options;
   return findExtraEntries({
     root,
-    below,
+    ...others,
     async *listPoint(prefix) {
       for (const entry of point.toSorted()) if (entry.startsWith(prefix)) yield Buffer.from(entry);
     },
@@ -54,6 +64,19 @@ test('leaves alone what a restore of another process has under way', async () =>
   writeFileSync(path.join(root, name), '');
 
   expect(pathsOf(await find(['a', 'b', 'd']))).not.toContain(name);
+});
+
+const lineOf = (place: string) => `36 35 8:1 /srv ${place} rw,relatime shared:1 - ext4 /dev/sda1 rw`;
+
+test('leaves alone what is mounted, also where the device is the same', async () => {
+  mkdirSync(path.join(root, 'd/5 6'));
+  writeFileSync(path.join(root, 'd/5 6/7'), '');
+  const real = realpathSync(root);
+  const mountPoints = parseMountPoints(
+    [lineOf('/'), lineOf(`${real}/a`), lineOf(`${real}/b`), lineOf(`${real}/d/5\\0406`)].join('\n'),
+  );
+
+  expect(pathsOf(await find(['a.txt'], { mountPoints }))).toEqual(['d/', 'd/4']);
 });
 
 test('leaves alone what backups leave out, and points do not tell of', async () => {

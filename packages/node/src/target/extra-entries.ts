@@ -12,6 +12,7 @@ import { walkInByteOrder } from '../source/walk-in-byte-order.ts';
 import type { RawRange } from '../source/walk-in-byte-order.ts';
 import { makeProcessMark } from '../store/process-mark.ts';
 import { ClaimedNames } from './claimed-names.ts';
+import { readMountPoints } from './mount-points.ts';
 import { isStagingName, StagingNames } from './staging-names.ts';
 
 /** Something that lies in a target and that the point does not have, as it was when it was found. */
@@ -33,13 +34,15 @@ export interface ExtraSearch {
   /** Files and directories that must not lie in the target: the vault, and its key. */
   readonly precious: readonly string[];
   readonly random: RandomBytes;
+  /** @default those of this machine */
+  readonly mountPoints?: readonly RawPath[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Finds what a target has and the point has not, in the order of paths. Nothing on other file systems that are mounted
- * below, nothing that restores of other processes have under way, and no sockets, pipes and devices: backups leave them
- * out, so points do not tell of them.
+ * Finds what a target has and the point has not, in the order of paths. Nothing that is mounted below,
+ * nothing that restores of other processes have under way, and no sockets, pipes and devices: backups leave them out, so
+ * points do not tell of them.
  * @throws {@link InvalidInputError} the target has something precious in it, is the root of the file system, or takes some
  * names for others, so that what looks extra may be what was restored.
  * @throws {@link TargetUnavailableError} a directory cannot be listed.
@@ -54,11 +57,15 @@ export async function findExtraEntries(search: ExtraSearch): Promise<readonly Ex
     () => staging.next(),
     () => false,
   );
+  const mounted = (search.mountPoints ?? readMountPoints())
+    .filter((place) => place.startsWith(`${root}/`))
+    .map((place) => `${place.slice(root.length + 1)}/`);
   const extra: ExtraEntry[] = [];
   for (const below of withoutRepetition(search.below ?? [''])) {
     const isInPoint = await openPoint(search.listPoint(below));
     for (const path of walk(root, below)) {
       search.signal?.throwIfAborted();
+      if (mounted.some((place) => `${withoutSlash(path)}/`.startsWith(place))) continue;
       if (isStagingName(path.slice(path.lastIndexOf('/') + 1)) || (await isInPoint(path))) continue;
       const stats = findStats(root, path);
       if (stats === undefined || stats.dev !== device || !isEverInPoints(stats)) continue;
