@@ -32,10 +32,15 @@ function cell(text: string): string {
   return text.replaceAll('|', String.raw`\|`);
 }
 
+/** Words in angle brackets are no elements. */
+function prose(text: string): string {
+  return cell(text).replaceAll('<', String.raw`\<`);
+}
+
 function rows(entries: readonly DescribedWord[]): readonly string[] {
   return entries.length === 0
     ? []
-    : ['', '| | |', '|---|---|', ...entries.map(([term, text]) => `| \`${cell(term)}\` | ${cell(text)} |`)];
+    : ['', '| | |', '|---|---|', ...entries.map(([term, text]) => `| \`${cell(term)}\` | ${prose(text)} |`)];
 }
 
 /** The JSON Schema of a failure with `--json`, as docs/cli-error.schema.json publishes it. */

@@ -41,6 +41,18 @@ test('pages with links are among those that are looked at', () => {
   expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/cli.md', 'packages/disk/README.md']));
 });
 
+test.for(pages.filter((page) => page.startsWith('docs/')))(
+  '%s has no words that the site takes for an element',
+  (page) => {
+    const text = readFileSync(path.join(root, page), 'utf8')
+      .replaceAll(/^ *```[^]*?^ *```/gm, '')
+      .replaceAll(/<!--[^]*?-->/g, '')
+      .replaceAll(/(`+)[^]*?\1/g, '');
+
+    expect(text.match(/(?<!\\)<\/?[a-z][^\n]*/gi)).toBeNull();
+  },
+);
+
 const topics = pages
   .filter((page) => /^docs\/[^/]+\.md$/.test(page))
   .map((page) => path.basename(page, '.md'));
