@@ -212,6 +212,22 @@ test('snapshots are compared by the blocks that EBS lists, whichever is the olde
   expect(volumes).toMatchObject([{ volume: 'vol-0a' }, { volume: 'vol-0b', blocks: expect.any(Number) }]);
 });
 
+test('of a volume that grew between two snapshots all blocks are taken for changed', async () => {
+  const [one, other] = [inSnapshots[2], inSnapshots[1]] as [PointReader, PointReader];
+  const snapshots = (one.root.image?.snapshots ?? []).map((record) => ({ ...record, sizeGiB: 7 }));
+  const smaller = new PointReader(one.store, one.keys, {
+    ...one.root,
+    image: { ...one.root.image, snapshots },
+  });
+  const volumes: unknown[] = [];
+  const onVolumes = async (changed: readonly unknown[]) => void volumes.push(...changed);
+
+  const changes = await diff(smaller, other, { openSnapshots, onVolumes });
+
+  expect(changes).toEqual(await diff(one, other, { openSnapshots }));
+  expect(volumes).toEqual(['vol-0a', 'vol-0b'].map((volume) => ({ volume, blocks: undefined, bytes: 0 })));
+});
+
 test('snapshots of another lineage are compared file by file, and one that is gone leaves the search unclear', async () => {
   const [newest, next] = inSnapshots as [PointReader, PointReader];
   const copied = 'vol-0c';
