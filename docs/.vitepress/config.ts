@@ -34,6 +34,15 @@ function leaveSite(href: string, page: string): string {
   return `${repository}/blob/main/${target}${anchor === undefined ? '' : `#${anchor}`}`;
 }
 
+/** Name of a heading in addresses, as GitHub makes it: links of pages have those. */
+function slugify(heading: string): string {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, '')
+    .replaceAll(' ', '-');
+}
+
 const pages = (title: string, ...names: readonly (readonly [string, string])[]) => ({
   text: title,
   items: names.map(([text, link]) => ({ text, link })),
@@ -48,6 +57,7 @@ export default {
   // Pages are written for any reader of Markdown: what looks like a template is text.
   vue: { template: { compilerOptions: { delimiters: ['\u0001{', '}\u0001'] } } },
   markdown: {
+    anchor: { slugify },
     config({ renderer }: Markdown) {
       const { link_open: open } = renderer.rules;
       renderer.rules.link_open = (tokens, index, options, env, self) => {

@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import GithubSlugger from 'github-slugger';
+import GithubSlugger, { slug } from 'github-slugger';
 import site from '../../docs/.vitepress/config.ts';
 import { expect, test } from 'vitest';
 
@@ -13,12 +13,15 @@ const pages = globSync('**/*.md', {
 /** Headings of a page by the names that links give them. */
 function anchorsOf(page: string): ReadonlySet<string> {
   const slugger = new GithubSlugger();
+  return new Set(headingsOf(page).map((heading) => slugger.slug(heading)));
+}
+
+/** What is shown of links, of code and of escaped characters. */
+function headingsOf(page: string): readonly string[] {
   const text = readFileSync(page, 'utf8').replaceAll(/^```[^]*?^```/gm, '');
-  const headings = [...text.matchAll(/^#{1,6} +(.*)$/gm)].map(([, heading = '']) =>
-    // What is shown of a link, of code and of an escaped character.
-    slugger.slug(heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll(/[`\\]/g, '')),
+  return [...text.matchAll(/^#{1,6} +(.*)$/gm)].map(([, heading = '']) =>
+    heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll(/[`\\]/g, ''),
   );
-  return new Set(headings);
 }
 
 function brokenLinks(page: string): readonly string[] {
@@ -35,6 +38,13 @@ function brokenLinks(page: string): readonly string[] {
 
 test.for(pages)('every link of %s leads somewhere', (page) => {
   expect(brokenLinks(page)).toEqual([]);
+});
+
+test('headings have the addresses on the site that they have on GitHub', () => {
+  const headings = pages.flatMap((page) => headingsOf(path.join(root, page)));
+
+  const { slugify } = site.markdown.anchor;
+  expect(headings.map((heading) => slugify(heading))).toEqual(headings.map((heading) => slug(heading)));
 });
 
 test('pages with links are among those that are looked at', () => {
