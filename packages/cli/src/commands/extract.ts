@@ -270,10 +270,16 @@ async function extractToSnapshots(
   const chosen = await chooseVolumes(reader, volume, 'raw', context);
   const writer = await (await context.connectStorage()).openSnapshotWriter(region, snapshotProfile);
   const snapshots: SnapshotOfPoint[] = [];
-  for (const { volume: one } of chosen) {
-    const written = await writeToSnapshot(reader, one, writer, { region, keyArn }, context);
-    snapshots.push(written);
-    if (!out.json) await out.line(snapshotLine(written));
+  try {
+    for (const { volume: one } of chosen) {
+      const written = await writeToSnapshot(reader, one, writer, { region, keyArn }, context);
+      snapshots.push(written);
+      if (!out.json) await out.line(snapshotLine(written));
+    }
+  } catch (error) {
+    // The document that would name them does not come.
+    if (out.json) for (const written of snapshots) context.warn(snapshotLine(written));
+    throw error;
   }
   if (out.json) await out.document({ pointId: reader.root.point, region, snapshots });
   else await out.line(`volumes can be made of them once EBS has completed them, which takes some minutes`);

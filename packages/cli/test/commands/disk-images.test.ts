@@ -274,6 +274,16 @@ describe('extract --to-snapshots', () => {
     expect([...cli.written.snapshots.values()].map(({ state }) => state)).toEqual(['pending']);
   });
 
+  test('names the snapshots that were written before one failed, to programs too', async () => {
+    const start = cli.written.start.bind(cli.written);
+    cli.written.start = async (order) => (cli.written.snapshots.size > 0 ? 'busy' : start(order));
+
+    const { code, err } = await cli.run(...source, point, '--to-snapshots', 'eu-west-3', '--json');
+
+    expect(code).not.toBe(0);
+    expect(err).toContain('volume vol-0a1 (/dev/xvda), 1 GiB, is snap-00000000000000001');
+  });
+
   test.each([
     ['--to', 'out', '--to-snapshots', 'eu-west-3'],
     ['--to', 'out', '--snapshot-profile', 'forensics'],
