@@ -92,7 +92,8 @@ export async function resolveRun(catalog: Catalog, text: string, now: Date): Pro
 }
 
 /**
- * A restore by its id, the ARN of its execution, or the beginning of its id if it started in the last 30 days.
+ * A restore by its id, the ARN of its execution, or the beginning of its id: of those of the last 30 days, and where none of
+ * them begins so, of all.
  * @throws {@link UnknownNameError} the catalog has none.
  * @throws {@link UsageError} several ids begin so.
  */
@@ -102,8 +103,11 @@ export async function resolveRestore(catalog: Catalog, text: string, now: Date):
   const found: RestoreRow[] = [];
   if (/^[0-9a-f]{4,31}$/.test(text) || isArn(text)) {
     const from = new Date(now.getTime() - searchedDays * dayMs);
-    for await (const row of catalog.restores.list({ from }))
-      if (row.execution === text || row.restoreId.startsWith(text)) found.push(row);
+    for (const range of [{ from }, { to: from }]) {
+      if (found.length > 0) break;
+      for await (const row of catalog.restores.list(range))
+        if (row.execution === text || row.restoreId.startsWith(text)) found.push(row);
+    }
   }
   const [restore] = found;
   if (restore === undefined) {

@@ -194,3 +194,12 @@ test('parts that are all done are no hundred percent, as others may follow', asy
     `restore ${shortId}, 12 s: 12 of 12 parts\n`,
   );
 });
+
+test('takes the short id of a restore of long ago, as the list shows it', async () => {
+  cli.clock.advance(60 * 86_400_000);
+
+  const { code, out } = await cli.run('restores', shortId);
+
+  expect(out).toContain(id);
+  expect(code).toBe(0);
+});
