@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bytesText, durationText, pathFields, safeText } from '../src/terminal/text.ts';
+import { bytesText, durationText, jsonText, pathFields, safeText } from '../src/terminal/text.ts';
 
 test('no text reaches a terminal with a control character in it', () => {
   fc.assert(
@@ -12,7 +12,9 @@ test('no text reaches a terminal with a control character in it', () => {
         ),
       }),
       (text) => {
-        expect(safeText(text)).not.toMatch(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
+        for (const shown of [safeText(text), jsonText({ text })])
+          expect(shown).not.toMatch(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
+        expect(JSON.parse(jsonText({ text }))).toEqual({ text });
       },
     ),
   );

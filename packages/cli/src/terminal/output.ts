@@ -1,6 +1,6 @@
 import type { Clock } from '@holdfast/engine';
 import { type Cell, type Column, tableLines } from './table.ts';
-import { safeText } from './text.ts';
+import { jsonText, safeText } from './text.ts';
 import { type Tone, toneOf } from './tone.ts';
 
 /** Columns that every terminal has: where a terminal does not tell, and in a pipe, tables fit these. */
@@ -62,11 +62,11 @@ export class Output {
 
   /** Prints the only document of a command, for programs. */
   async document(value: unknown): Promise<void> {
-    await this.#options.write(`${JSON.stringify(value, null, 2)}\n`);
+    await this.#options.write(`${jsonText(value, 2)}\n`);
   }
 
   /** Prints one of many documents for programs, each on one line. */
   async record(value: unknown): Promise<void> {
-    await this.#options.write(`${JSON.stringify(value)}\n`);
+    await this.#options.write(`${jsonText(value)}\n`);
   }
 }

@@ -65,6 +65,14 @@ export function safeText(text: string): string {
     );
 }
 
+/** JSON with the same values, of which a terminal obeys nothing either: it is often looked at in one. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replaceAll(
+    /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 export function pathText(path: Uint8Array): string {
   return safeText(Buffer.from(path).toString('utf8'));
 }
