@@ -12,10 +12,20 @@ const serial = 'arn:aws:iam::111122223333:mfa/ann';
 let directory: string;
 let asked: URLSearchParams[];
 
-/** STS, as far as assuming a role needs it. */
+/** STS, as far as assuming a role needs it, and what a machine has its own credentials of. */
 const sts = createServer((request, response) => void answer(request, response));
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.url === '/machine') {
+    const own = {
+      AccessKeyId: 'ASIA2',
+      SecretAccessKey: 'own',
+      Token: 'own',
+      Expiration: '2099-01-01T00:00:00Z',
+    };
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(own));
+    return;
+  }
   asked.push(new URLSearchParams(await text(request)));
   response.setHeader('content-type', 'text/xml').end(
     `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
@@ -42,6 +52,7 @@ beforeEach(async () => {
   vi.stubEnv('AWS_PROFILE', 'restorer');
   vi.stubEnv('AWS_REGION', 'eu-west-1');
   vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${port}`);
+  vi.stubEnv('AWS_CONTAINER_CREDENTIALS_FULL_URI', `http://127.0.0.1:${port}/machine`);
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
@@ -68,6 +79,13 @@ test('a code that nobody gives is a failure', async () => {
   input.end();
 
   await expect(credentials?.()).rejects.toThrow(`no code of ${serial} was given`);
+});
+
+test('a profile that is asked for by name is that one, and never the machine itself', async () => {
+  const [known, mistyped] = ['me', 'mee'].map((profile) => credentialsAskedFor(undefined, profile));
+
+  expect(await known?.()).toMatchObject({ accessKeyId: 'AKIA1' });
+  await expect(mistyped?.()).rejects.toThrow('using profile: [mee]');
 });
 
 test('leaves the credentials to the SDK where nobody can be asked', () => {

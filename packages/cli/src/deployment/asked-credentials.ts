@@ -1,3 +1,4 @@
+import { fromIni } from '@aws-sdk/credential-provider-ini';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { CredentialsRefusedError } from '@holdfast/engine';
 import { askLine, type Terminal } from '../terminal/ask.ts';
@@ -13,9 +14,10 @@ function askMfaCode(terminal: Terminal): (serial: string) => Promise<string> {
 
 /**
  * The SDK's own chain of credentials, which asks somebody at a terminal for codes; one code is good for all clients.
- * @param profile - instead of the one that the process has
+ * @param profile - instead of the chain: where it is not known, those of the machine are not taken in its place
  */
 export function credentialsAskedFor(terminal: Terminal | undefined, profile?: string) {
-  if (terminal === undefined && profile === undefined) return undefined;
-  return defaultProvider({ profile, ...(terminal && { mfaCodeProvider: askMfaCode(terminal) }) });
+  const mfaCodeProvider = terminal && askMfaCode(terminal);
+  if (profile !== undefined) return fromIni({ profile, mfaCodeProvider });
+  return mfaCodeProvider && defaultProvider({ mfaCodeProvider });
 }
