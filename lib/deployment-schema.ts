@@ -38,6 +38,9 @@ const BucketsByTag = z.strictObject({
       ),
   }),
 });
+const notARule =
+  "is no rule for buckets: write a name, the beginning of names as 'logs-*', or names with a tag as " +
+  "{ name: '*', tag: { key: 'team', value: 'web' } }";
 const KeyArn = z
   .string()
   .regex(
@@ -159,7 +162,7 @@ export const Deployment = z
     lockMode: z.enum(['governance', 'compliance'], 'must be governance or compliance').default('governance'),
     sources: z
       .strictObject({
-        buckets: z.array(z.union([SourceBuckets, BucketsByTag])).default([]),
+        buckets: z.array(z.union([SourceBuckets, BucketsByTag], notARule)).default([]),
         keys: z.array(KeyArn).default([]),
       })
       .prefault({}),
@@ -297,7 +300,7 @@ function checkSourceName(name: string, context: z.RefinementCtx): void {
     : /^\*+$/.test(name)
       ? "would open every bucket of the account: write the beginning of their names ('logs-*'), a tag that S3 looks at " +
         "({ name: '*', tag: { key: 'team', value: 'web' } }), or nothing: a bucket on which ABAC is enabled needs no more than its plan's tag"
-      : "is no beginning of names: three characters or more of them, and one asterisk at the end, as 'logs-*'";
+      : "is no beginning of names: three characters or more that names may have, and one asterisk at the end, as 'logs-*'";
   context.addIssue({ code: 'custom', message });
 }
 

@@ -220,6 +220,12 @@ describe('a deployment that cannot be', () => {
       { sources: { buckets: ['lo*'] } },
       '"lo*" is no beginning of names: three characters or more',
     ],
+    ['capitals', { sources: { buckets: ['Logs-*'] } }, 'three characters or more that names may have'],
+    [
+      'a tag without a value',
+      { sources: { buckets: [{ name: '*', tag: { key: 'team' } } as never] } },
+      'sources.buckets[0] is no rule for buckets: write a name, the beginning of names',
+    ],
     ['a pattern', { sources: { buckets: ['*-logs'] } }, '"*-logs" is no beginning of names'],
     [
       'a pattern in a tag',
