@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -142,6 +143,9 @@ test('refuses a directory that has the vault or its key in it, and the root of t
 
   await expect(find([], { precious: [vault] })).rejects.toThrow('lies in');
   await expect(find([], { precious: [path.join(root, 'a.txt')] })).rejects.toThrow('lies in');
+  const elsewhere = path.join(makeTempDir(), 'key');
+  linkSync(path.join(root, 'a.txt'), elsewhere);
+  await expect(find([], { precious: [elsewhere] })).rejects.toThrow('lies in');
   root = '/';
   await expect(find([])).rejects.toThrow('nothing is deleted from the root of the file system');
 });

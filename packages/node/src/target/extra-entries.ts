@@ -1,4 +1,12 @@
-import { type BigIntStats, lstatSync, realpathSync, rmdirSync, unlinkSync, utimesSync } from 'node:fs';
+import {
+  type BigIntStats,
+  lstatSync,
+  realpathSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+} from 'node:fs';
 
 import { InvalidInputError, TargetUnavailableError } from '@holdfast/engine';
 import type { RandomBytes } from '@holdfast/engine';
@@ -57,18 +65,21 @@ export async function findExtraEntries(search: ExtraSearch): Promise<readonly Ex
     () => staging.next(),
     () => false,
   );
-  const mounted = (search.mountPoints ?? readMountPoints())
-    .filter((place) => place.startsWith(`${root}/`))
-    .map((place) => `${place.slice(root.length + 1)}/`);
+  const mounted = mountedBelow(root, search.mountPoints);
+  const precious = byIdentity(search.precious);
   const extra: ExtraEntry[] = [];
   for (const below of withoutRepetition(search.below ?? [''])) {
     const isInPoint = await openPoint(search.listPoint(below));
     for (const path of walk(root, below)) {
       search.signal?.throwIfAborted();
       if (mounted.some((place) => `${withoutSlash(path)}/`.startsWith(place))) continue;
-      if (isStagingName(path.slice(path.lastIndexOf('/') + 1)) || (await isInPoint(path))) continue;
+      const isExtra = !isStagingName(path.slice(path.lastIndexOf('/') + 1)) && !(await isInPoint(path));
+      if (!isExtra && !path.endsWith('/')) continue;
       const stats = findStats(root, path);
-      if (stats === undefined || stats.dev !== device || !isEverInPoints(stats)) continue;
+      if (stats === undefined) continue;
+      const found = precious.get(identityTextOf(stats));
+      if (found !== undefined) throw liesInside(found, search.root);
+      if (!isExtra || stats.dev !== device || !isEverInPoints(stats)) continue;
       if (names.isFolding(withoutSlash(path)))
         throw new InvalidInputError(
           `${JSON.stringify(shownPath(root))} takes some names for others, so what the point does not have cannot be told; ` +
@@ -78,6 +89,33 @@ export async function findExtraEntries(search: ExtraSearch): Promise<readonly Ex
     }
   }
   return extra;
+}
+
+/** Paths below the root, each with a `/` at its end. */
+function mountedBelow(root: RawPath, mountPoints = readMountPoints()): readonly string[] {
+  const below = mountPoints.filter((place) => place.startsWith(`${root}/`));
+  return below.map((place) => `${place.slice(root.length + 1)}/`);
+}
+
+/** Files and directories by what they are: another mount of their file system may lead to them. */
+function byIdentity(paths: readonly string[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const path of paths) {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (stats !== undefined) found.set(identityTextOf(stats), path);
+  }
+  return found;
+}
+
+function identityTextOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
+}
+
+function liesInside(inside: string, root: string): InvalidInputError {
+  return new InvalidInputError(
+    `${JSON.stringify(inside)} lies in ${JSON.stringify(root)}, of which everything that the point does not have would be ` +
+      'deleted; restore elsewhere',
+  );
 }
 
 function isEverInPoints(stats: BigIntStats): boolean {
@@ -159,11 +197,7 @@ function isSame(before: BigIntStats, now: BigIntStats): boolean {
 /** The target's real path; `undefined` while there is none. */
 function findRealRoot({ root, precious }: ExtraSearch): RawPath | undefined {
   const inside = precious.find((one) => isWithin(one, root));
-  if (inside !== undefined)
-    throw new InvalidInputError(
-      `${JSON.stringify(inside)} lies in ${JSON.stringify(root)}, of which everything that the point does not have would be ` +
-        'deleted; restore elsewhere',
-    );
+  if (inside !== undefined) throw liesInside(inside, root);
   try {
     const real = rawPathOf(realpathSync(root, { encoding: 'buffer' }));
     if (real !== '/') return real;
