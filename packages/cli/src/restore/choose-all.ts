@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   type Catalog,
   findKeptPoint,
+  mapConcurrent,
   type PointChoice,
   type PointRow,
   type ResourceArn,
@@ -14,6 +15,9 @@ import { findVanished } from '../names/read-coverage.ts';
 import { findSuspect, type SuspectPoint } from '../names/suspect-point.ts';
 import { countText, shortNameOf } from '../terminal/text.ts';
 import { type DestinationValues, findDestination } from './restore-request.ts';
+
+/** Resources whose points are listed at once. */
+const lookupsAtOnce = 16;
 
 /** A resource that is restored, from which point, and to where. */
 export interface ChosenPart {
@@ -65,11 +69,13 @@ export async function chooseResources(
   const points: PointRow[] = [];
   const suspects: SuspectPoint[] = [];
   const without: ResourceArn[] = [];
-  for (const arn of arns) {
+  const looks = mapConcurrent(arns, lookupsAtOnce, async (arn) => {
     const point = await findKeptPoint(catalog, arn, choice, now);
+    return { arn, point, suspect: point && (await findSuspect(catalog, arn, now, point)) };
+  });
+  for await (const { arn, point, suspect } of looks) {
     if (point === undefined) without.push(arn);
     else points.push(point);
-    const suspect = point && (await findSuspect(catalog, arn, now, point));
     if (suspect !== undefined) suspects.push(suspect);
   }
   return { points, suspects, without };
