@@ -6,6 +6,7 @@ import { isVisibleBy } from '../image/visible-within.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';
 import type { StepServices } from '../runtime/services.ts';
+import { checkNotOver } from './check-not-over.ts';
 import { checkLaunch, lackOfBilling, type Launching, refusedLaunch } from './check-launch.ts';
 import { InstanceFailedError, LaunchRefusedError } from './launch-errors.ts';
 import { idsOf, imageNameOf, launchToken, restoreTags, tagsLike } from './launch-tags.ts';
@@ -96,6 +97,7 @@ async function orderImage(call: Call): Promise<NonNullable<Launch['image']>> {
   const request = registerRequest(machine, idsOf(snapshots), { name, description, tags });
   let id = await findOwn(call, name);
   if (id === undefined) {
+    await checkNotOver(call.services.work, job.restoreId);
     const ordered = await launches.registerImage(request);
     if (ordered === 'name-taken' || 'refusal' in ordered) {
       const why = ordered === 'name-taken' ? `the name ${name} is taken` : ordered.refusal;
@@ -144,7 +146,7 @@ async function orderInstance(
   image: NonNullable<Launch['image']>,
 ): Promise<NonNullable<Launch['instance']>> {
   const { job, target, machine, launch } = call;
-  const { launches, clock, log } = call.services;
+  const { work, launches, clock, log } = call.services;
   if (target.kind !== 'instance') throw new TypeError('an AMI is not launched');
   const { tags } = tagsLike(machine.tags, job, target.tagKey);
   const order = {
@@ -154,6 +156,8 @@ async function orderInstance(
     tagsOfParts: restoreTags(job),
   };
   await save(call, { ...launch, orderedAt: clock.now().toISOString() });
+  // Behind it: whoever ends the restore sees either that one was ordered, or that none is.
+  await checkNotOver(work, job.restoreId);
   const ordered = await launches.runInstance(runRequest(machine, target.wishes, order));
   if ('refusal' in ordered) {
     await save(call, { ...launch, orderedAt: undefined });

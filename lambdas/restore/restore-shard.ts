@@ -1,5 +1,4 @@
 import {
-  findJson,
   getJson,
   putJson,
   addOutcomes,
@@ -19,7 +18,7 @@ import { ImageSource, openPointImage } from '@holdfast/image-files';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
 import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
-import { RestoreOverError } from './restore-over-error.ts';
+import { checkNotOver } from './check-not-over.ts';
 import { restoreSteps } from './steps.ts';
 
 /** A call ends before a file, or a part of one, when less than this would be left after it. */
@@ -82,8 +81,7 @@ export const restoreShardStep = defineKeptLoop(
         if (state === undefined) return;
         await keep(state);
         // Told of first: either whoever ends the restore finds the upload, or its end is seen here.
-        if ((await findJson(work, restoreFiles.over(restoreId), z.unknown())) !== undefined)
-          throw new RestoreOverError(restoreId);
+        await checkNotOver(work, restoreId);
       },
     });
     const outcome = outcomeWith(did);

@@ -5,6 +5,7 @@ import { restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';
 import { isVisibleBy } from '../image/visible-within.ts';
+import { checkNotOver } from './check-not-over.ts';
 import { orderVolume } from './order-volume.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { restoreSteps } from './steps.ts';
@@ -38,6 +39,7 @@ export const restoreVolumesStep = defineStep(
     if (toOrder.length > 0) {
       const started = (await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots)) ?? {};
       for (const snapshot of toOrder) {
+        await checkNotOver(work, restoreId);
         ordered.push(await orderVolume(images, restoreId, target, snapshot, started, clock.now()));
         // After each: a restore that fails at the next one says what it leaves.
         await putJson(work, name, ordered);

@@ -1,5 +1,4 @@
 import {
-  findJson,
   getJson,
   getVolume,
   PointReader,
@@ -11,7 +10,7 @@ import {
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
 import { restoreFiles, RestoreJob, StartedSnapshots, WrittenShard } from './restore-job.ts';
-import { RestoreOverError } from './restore-over-error.ts';
+import { checkNotOver } from './check-not-over.ts';
 import { restoreSteps } from './steps.ts';
 
 /** Room for the blocks that are being read and written when the time is up, and for what they came to. */
@@ -36,8 +35,7 @@ export const writeBlocksStep = defineKeptLoop(
     const { store, work, openKeys, snapshots: writer, blocks: source, throttledCalls, log } = services;
     const throttledBefore = throttledCalls();
     const { index, volume: name, to } = shard;
-    if ((await findJson(work, restoreFiles.over(restoreId), z.unknown())) !== undefined)
-      throw new RestoreOverError(restoreId);
+    await checkNotOver(work, restoreId);
     const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
     const started = await getJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
     const snapshot = started[name];

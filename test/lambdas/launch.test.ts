@@ -1,8 +1,10 @@
 import type { MachineConfiguration } from '@holdfast/aws';
 import type { InstanceWishes } from '@holdfast/engine/model';
+import { putJson } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { commitImageStep } from '../../lambdas/image/commit-image.ts';
 import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
+import { restoreFiles } from '../../lambdas/restore/restore-job.ts';
 import { makeDeployment, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { makeVolume, MemoryImages } from './support/memory-images.ts';
 import { makePipeline } from './support/pipeline.ts';
@@ -324,6 +326,23 @@ test.each([
 
   expect(launches.launched).toHaveLength(1);
   expect(error?.message).toContain(said);
+});
+
+test.each([
+  ['no AMI', undefined],
+  ['no instance', 'pending'],
+] as const)('a restore that was ended meanwhile orders %s', async (_, before) => {
+  const { launch, launches, deployment, plan } = await planLaunch();
+  if (before !== undefined) {
+    launches.imageState = before;
+    await launch();
+    launches.imageState = 'available';
+  }
+  await putJson(deployment.work, restoreFiles.over(plan.restoreId), {});
+
+  await expect(launch()).rejects.toMatchObject({ name: 'RestoreOverError' });
+
+  expect([launches.registered.length, launches.launched.length]).toEqual([before === undefined ? 0 : 1, 0]);
 });
 
 test('a launch that EC2 refused leaves nothing to look for', async () => {

@@ -333,6 +333,17 @@ describe('a restore that fails', () => {
     );
   });
 
+  test('has no volume ordered any more', async () => {
+    const planned = await plan();
+    const { restoreId } = planned;
+    await write(planned);
+    await endRestore(restoring, { execution: EXECUTION, restoreId, error });
+
+    const ordering = restoring.restoreVolumes({ restoreId, pollSeconds: 5 }, PLENTY);
+
+    await expect(ordering).rejects.toMatchObject({ name: 'RestoreOverError' });
+  });
+
   test('stops workers that are still at it', async () => {
     const { restoreId, shards } = await plan();
     await restoring.startSnapshots({ restoreId }, PLENTY);
