@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   linkSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -99,6 +100,23 @@ test('removes what it found, and puts back the times of directories that stay', 
   expect(statSync(path.join(root, 'a')).mtime).toEqual(then);
   // A second time nothing is left to do.
   expect(removeExtraEntries({ root }, extra).left).toEqual([]);
+});
+
+function refuse(): never {
+  throw Object.assign(new Error('not the owner'), { code: 'EPERM' });
+}
+
+test('puts back a time before 1970, and says so where it may not', async () => {
+  const extra = await find(['a.txt', 'a/1', 'b/c/3', 'd/']);
+  const then = '-1000.5';
+  lutimesSync(path.join(root, 'a'), then, then);
+
+  expect(removeExtraEntries({ root }, extra.slice(0, 1)).left).toEqual([]);
+  expect(statSync(path.join(root, 'a')).mtimeMs).toBe(-1_000_500);
+  expect(removeExtraEntries({ root }, extra.slice(1), { setTimeOfLink: refuse })).toMatchObject({
+    removed: 1,
+    left: [{ path: 'd/', reason: 'its time cannot be put back (EPERM)' }],
+  });
 });
 
 test('leaves what changed since it was found, and what somebody put beside it', async () => {

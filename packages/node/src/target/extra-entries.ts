@@ -1,18 +1,11 @@
-import {
-  type BigIntStats,
-  lstatSync,
-  realpathSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-  utimesSync,
-} from 'node:fs';
+import { type BigIntStats, lstatSync, realpathSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 
 import { InvalidInputError, TargetUnavailableError } from '@holdfast/engine';
 import type { RandomBytes } from '@holdfast/engine';
 
 import { errnoOf, isMissing } from '../errno.ts';
 import { modifiedMsOf } from '../file-facts.ts';
+import { type FileSystemCalls, systemCalls } from '../file-system-calls.ts';
 import { isWithin } from '../source/directory-identity.ts';
 import { pathBytes, rawPathOf, shownPath } from '../source/raw-path.ts';
 import type { RawPath } from '../source/raw-path.ts';
@@ -122,7 +115,7 @@ function isEverInPoints(stats: BigIntStats): boolean {
   return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink();
 }
 
-/** What became of extra entries: those that stay are named with the reason. */
+/** What became of extra entries: those that stay are named with the reason, as are directories of another time now. */
 export interface RemovedExtra {
   readonly removed: number;
   readonly bytes: number;
@@ -136,6 +129,7 @@ export interface RemovedExtra {
 export function removeExtraEntries(
   { root: directory }: Pick<ExtraSearch, 'root'>,
   entries: readonly ExtraEntry[],
+  calls: Pick<FileSystemCalls, 'setTimeOfLink'> = systemCalls,
 ): RemovedExtra {
   const root = rawPathOf(realpathSync(directory, { encoding: 'buffer' }));
   const left: { path: string; reason: string }[] = [];
@@ -151,9 +145,15 @@ export function removeExtraEntries(
     } else left.push({ path: shownPath(entry.path), reason });
   }
   for (const [parent, modifiedMs] of times) {
-    const seconds = modifiedMs / 1000;
     // It may be one of those that went.
-    if (findStats(root, parent)?.isDirectory() === true) utimesSync(fullPath(root, parent), seconds, seconds);
+    if (findStats(root, parent)?.isDirectory() !== true) continue;
+    try {
+      calls.setTimeOfLink(fullPath(root, parent), modifiedMs);
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code === undefined) throw error;
+      left.push({ path: `${shownPath(parent)}/`, reason: `its time cannot be put back (${code})` });
+    }
   }
   return { removed, bytes, left: left.toReversed() };
 }
