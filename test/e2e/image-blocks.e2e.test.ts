@@ -31,7 +31,13 @@ import { listPoints, newestPoint, runCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import type { Ended } from './support/executions.ts';
 import { holdfast } from './support/command-line.ts';
-import { commentIsOn, compareTrees, compareWithObjects, makeFileSystem } from './support/file-tree.ts';
+import {
+  changeFileSystem,
+  commentIsOn,
+  compareTrees,
+  compareWithObjects,
+  makeFileSystem,
+} from './support/file-tree.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { makeTargets, restore } from './support/restores.ts';
 
@@ -73,11 +79,24 @@ async function addFileSystem(volumeId: string): Promise<string> {
   const start = (partitionBlock * blockBytes) / 512;
   writeMbr(table, [{ type: 0x83, start, sectors: image.length / 512 }]);
   await put(volumeId, 0, table);
-  for (let at = 0; at < image.length; at += blockBytes) {
-    const block = Buffer.from(image.subarray(at, at + blockBytes));
-    if (block.some((byte) => byte !== 0)) await put(volumeId, partitionBlock + at / blockBytes, block);
-  }
+  await putImage(volumeId, image);
   return tree;
+}
+
+/** Writes those blocks of a file system that are not there as they are. @returns the number of them. */
+async function putImage(volumeId: string, image: Buffer): Promise<number> {
+  let written = 0;
+  for (let at = 0; at < image.length; at += blockBytes) {
+    const [index, block] = [
+      partitionBlock + at / blockBytes,
+      Buffer.from(image.subarray(at, at + blockBytes)),
+    ];
+    const before = now.get(volumeId)?.get(index) ?? Buffer.alloc(blockBytes);
+    if (before.equals(block)) continue;
+    await put(volumeId, index, block);
+    written += 1;
+  }
+  return written;
 }
 
 async function trim(volumeId: string, index: number): Promise<void> {
@@ -180,9 +199,16 @@ function differences(
   });
 }
 
+/** The lines of JSON that the program printed. */
+function recordsOf({ out }: { readonly out: string }): unknown[] {
+  return out.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as unknown]));
+}
+
 describeUnless(noGateway)('an instance whose plan has its blocks in the vault', () => {
   let points: PointRow[];
   let tree: string;
+  /** Blocks of the file system that are not as they were in the full. */
+  let changedBlocks: number;
 
   beforeAll(async () => {
     machine = await makeMachine(ec2, bytes);
@@ -199,6 +225,7 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     await cycle('full');
     await write(root, 'second', 2, 70);
     await write(data, 'second', 5);
+    changedBlocks = await putImage(data, changeFileSystem(scratch.path));
     await trim(root, 65);
     await cycle('incremental');
     await write(data, 'third', 5, 6);
@@ -217,7 +244,7 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     expect(points.map(({ type }) => type)).toEqual(['full', 'incremental', 'differential', 'synthetic-full']);
     expect(new Set(cycles.map(({ status }) => status))).toEqual(new Set(['SUCCEEDED']));
     const blocksAtFull = [...(states[0] ?? [])].reduce((sum, [, { size }]) => sum + size, 0);
-    for (const [index, blocks] of [blocksAtFull, 3, 4].entries())
+    for (const [index, blocks] of [blocksAtFull, 3 + changedBlocks, 4 + changedBlocks].entries())
       expect(cycles[index]?.output).toMatchObject({
         report: { completed: 1, failed: 0, readBytes: blocks * blockBytes },
       });
@@ -227,6 +254,24 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     const found = await readPoint(points[index] as PointRow);
 
     expect(differences(found, states[index] as ReadonlyMap<string, Blocks>)).toEqual([]);
+  });
+
+  test('tells which points have which version of a file in it, and what changed between two', async () => {
+    const [full, ...later] = points.map(({ pointId }) => pointId);
+
+    const found = await holdfast('find', machine.instanceId, '/dev/sdf1/log', '--versions', '--json');
+    const differing = await holdfast('diff', full ?? '', later[0] ?? '', '--json');
+
+    expect(recordsOf(found)).toMatchObject([
+      { path: '/dev/sdf1/log', size: 21, points: later.toReversed() },
+      { path: '/dev/sdf1/log', size: 9, points: [full] },
+    ]);
+    expect(recordsOf(differing)).toMatchObject([
+      { volume: machine.volumeIds[0], change: 'changed' },
+      { volume: machine.volumeIds[1], change: 'changed', blocks: 1 + changedBlocks },
+      { path: '/dev/sdf1/log', change: 'changed', before: { size: 9 }, after: { size: 21 } },
+      { path: '/dev/sdf1/new', change: 'added' },
+    ]);
   });
 
   test('has the snapshots that the next incremental and differential compare with, and no others', async () => {

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { makeExtImage } from '@holdfast/disk/testing';
+import { debugfs, makeExtImage } from '@holdfast/disk/testing';
 
 const comment = 'of the machine';
 
@@ -24,12 +24,20 @@ export function makeFileSystem(folder: string): { readonly tree: string; readonl
   writeFileSync(join(tree, 'etc/sparse'), 'begins');
   truncateSync(join(tree, 'etc/sparse'), 2 ** 20);
   symlinkSync('ssh/key', join(tree, 'etc/link'));
-  writeFileSync(join(tree, 'not asked for'), '');
+  writeFileSync(join(tree, 'log'), 'one line\n');
   const commands = [`ea_set /etc/passwd user.comment "${comment}"`];
   const image = readFileSync(
     makeExtImage(join(folder, 'image'), { size: '4M', tree, features: '^has_journal', commands }),
   );
   return { tree, image };
+}
+
+/** Writes the file system that was made as somebody leaves it who writes `log` anew, and adds `new`. */
+export function changeFileSystem(folder: string): Buffer {
+  const [image, content] = [join(folder, 'image'), join(folder, 'content')];
+  writeFileSync(content, 'one line\nand another\n');
+  debugfs(image, ['rm /log', `write ${content} log`, `write ${content} new`]);
+  return readFileSync(image);
 }
 
 /** Paths below a directory, those of directories with a `/` at the end. */
