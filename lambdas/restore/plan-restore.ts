@@ -2,6 +2,7 @@ import { withoutUserData } from '@holdfast/aws';
 import { ImageSource, lookUpPaths, openPointImage } from '@holdfast/image-files';
 import { isDeepStrictEqual } from 'node:util';
 import {
+  checkZoneExists,
   findJson,
   putJson,
   defaultShardLimits,
@@ -165,7 +166,7 @@ export const planRestoreStep = defineStep(
 );
 
 async function findTarget(
-  { work, workBucket, vaultBucket, targetBuckets, restoreRoles, tagKey, region }: Services,
+  { images, work, workBucket, vaultBucket, targetBuckets, restoreRoles, tagKey, region }: Services,
   restoreId: string,
   root: Root,
   request: RestoreRequest,
@@ -173,7 +174,7 @@ async function findTarget(
   const machineName = restoreFiles.machine(restoreId);
   const machine = root.image?.machine;
   if (machine !== undefined) await putJson(work, machineName, withoutUserData(machine));
-  return chooseTarget(root, request, {
+  const target = chooseTarget(root, request, {
     buckets: targetBuckets,
     ownBuckets: [vaultBucket, workBucket],
     region,
@@ -181,6 +182,9 @@ async function findTarget(
     roles: restoreRoles,
     tagKey,
   });
+  // EC2 would refuse it only when a volume is ordered, after all of its blocks were written.
+  if (target.kind === 'volumes') checkZoneExists(target.availabilityZone, await images.findZones());
+  return target;
 }
 
 async function plan(

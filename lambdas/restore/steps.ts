@@ -6,7 +6,7 @@ export const restoreSteps = {
   'plan-restore': {
     needs: {
       targets: 'look',
-      images: 'see',
+      images: 'plan',
       blocks: 'look',
       shared: true,
       vault: { read: 'opened', thaw: true, audit: true },

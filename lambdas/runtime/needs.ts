@@ -47,11 +47,11 @@ export interface Needs {
   /** The buckets that restores may write to. `look`: whether they are there. `end-uploads`: what restores left unfinished. */
   readonly targets?: 'look' | 'write' | 'end-uploads';
   /**
-   * EC2. `see` snapshots; `take` those of tagged machines; `seal` what else a machine's point has of it; `release`
+   * EC2. `see` snapshots; `plan` with them, and with the zones that there are; `take` those of tagged machines; `seal` what else a machine's point has of it; `release`
    * snapshots that are needed no more, and lock others; `remove` snapshots of runs; `restore` volumes out of them; `launch` machines;
    * `clear` away snapshots that restores wrote, and AMIs.
    */
-  readonly images?: 'see' | 'take' | 'seal' | 'release' | 'remove' | 'restore' | 'launch' | 'clear';
+  readonly images?: 'see' | 'plan' | 'take' | 'seal' | 'release' | 'remove' | 'restore' | 'launch' | 'clear';
   /**
    * Blocks of the snapshots of runs. `list`: those of one, and what differs between two. `look`: those of one, with their
    * content, as files are looked for. `read`: all of that.

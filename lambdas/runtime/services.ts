@@ -99,6 +99,7 @@ type TargetServices<N extends Needs> = If<
 
 interface ImageServices {
   readonly see: Pick<Ec2Images, 'describeSnapshots'>;
+  readonly plan: Pick<Ec2Images, 'describeSnapshots' | 'findZones'>;
   readonly take: Pick<
     Ec2Images,
     | 'getMachine'

@@ -84,7 +84,7 @@ function namesOf(rules: readonly BucketRule[]): readonly string[] {
 
 /** Describing things of EC2, which AWS allows for all of a kind or for none. */
 export function describes(
-  ...kinds: readonly ('Images' | 'Instances' | 'Volumes' | 'Snapshots')[]
+  ...kinds: readonly ('AvailabilityZones' | 'Images' | 'Instances' | 'Volumes' | 'Snapshots')[]
 ): PolicyStatement {
   return allow(
     'DescribeImages',

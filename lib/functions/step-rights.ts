@@ -74,6 +74,8 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
       return [];
     case 'see':
       return [sources.describes('Snapshots')];
+    case 'plan':
+      return [sources.describes('Snapshots', 'AvailabilityZones')];
     case 'take':
       return [
         sources.describes('Instances', 'Volumes', 'Snapshots'),

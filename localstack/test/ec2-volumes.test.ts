@@ -3,6 +3,7 @@ import {
   CreateTagsCommand,
   CreateVolumeCommand,
   DeleteTagsCommand,
+  DescribeAvailabilityZonesCommand,
   DescribeVolumesCommand,
   EC2Client,
   ModifyVolumeCommand,
@@ -283,6 +284,22 @@ test.for([
   await expect(
     ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, ...request })),
   ).rejects.toMatchObject({ name, message: expect.stringMatching(message) });
+});
+
+test('makes volumes in the zones that it tells of, and in no other', async () => {
+  const { ec2 } = await startFixture();
+
+  const { AvailabilityZones = [] } = await ec2.send(new DescribeAvailabilityZonesCommand({}));
+
+  expect(AvailabilityZones.map(({ ZoneName }) => ZoneName)).toEqual([
+    'us-east-1a',
+    'us-east-1b',
+    'us-east-1c',
+  ]);
+  const elsewhere = ec2.send(new CreateVolumeCommand({ AvailabilityZone: 'us-east-1z', Size: 1 }));
+  await expect(elsewhere).rejects.toMatchObject({ name: 'InvalidZone.NotFound' });
+  const asked = ec2.send(new DescribeAvailabilityZonesCommand({ ZoneNames: ['us-east-1z'] }));
+  await expect(asked).rejects.toMatchObject({ name: 'InvalidParameterValue' });
 });
 
 test('tells the performance that a type has by itself', async () => {

@@ -102,6 +102,11 @@ describe('a volume', () => {
       clientToken: uniqueName('token'),
       tags: { Name: 'restored', [runTag]: run },
     };
+    const zones = await images.findZones();
+    expect([zones.has(order.availabilityZone), zones.has(`${order.availabilityZone}z`)]).toEqual([
+      true,
+      false,
+    ]);
     const one = (await images.createVolume(order))!;
     const two = await images.createVolume(order);
 

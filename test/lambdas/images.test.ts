@@ -357,6 +357,20 @@ test('volumes are made of an image, like the originals but for the tag that prot
   expect(deployment.metrics.of('RestoresCompleted')).toEqual([1]);
 });
 
+test.for([false, true])(
+  'a zone that is not there is refused before anything is written, dry run: %s',
+  async (dryRun) => {
+    const deployment = makeDeployment();
+    const { point, images } = await protectImage(deployment);
+    const { planRestore } = makeRestoring(deployment, images);
+    const request = { point: point.pointId, target: { volumes: { availabilityZone: 'us-east-1z' } }, dryRun };
+
+    const planned = planRestore({ request, execution: EXECUTION }, PLENTY);
+
+    await expect(planned).rejects.toThrow(/no zone us-east-1z .*us-east-1a, us-east-1b, us-east-1c/);
+  },
+);
+
 /** Plans a restore of an image with one volume of that kind, and gives the step that orders it. */
 async function planVolume(
   wishes: { type?: string; iops?: number; throughput?: number } = {},

@@ -4,6 +4,7 @@ import { listFiltered } from './filters.ts';
 import { describeInstance, instanceState, stateOf } from './instance-description.ts';
 import { assertVisible, getInstance, visible } from './lookup.ts';
 import { interfacesOf } from './network/network-interfaces.ts';
+import { zonesOf } from './network/zones.ts';
 import { page } from './paging.ts';
 import { findText, getText, listStructures, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
@@ -174,7 +175,7 @@ export function describeTypeOfferings(context: Ec2Context, input: QueryStructure
   const filters = listStructures(input, 'Filter');
   const valuesOf = (name: string): string[] =>
     filters.filter((one) => findText(one, 'Name') === name).flatMap((one) => listTexts(one, 'Value'));
-  const zones = new Set([...context.region.subnets.values()].map(({ availabilityZone }) => availabilityZone));
+  const zones = zonesOf(context.region);
   const locationType = findText(input, 'LocationType') ?? 'region';
   const instanceTypeOfferingSet = valuesOf('instance-type')
     .filter((type) => !context.settings.typesNotOffered.some((pattern) => matchesPattern(pattern, type)))

@@ -18,6 +18,7 @@ import {
   revokeEgress,
 } from './network/security-groups.ts';
 import { describeSubnets } from './network/subnets.ts';
+import { describeAvailabilityZones } from './network/zones.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import type { Ec2Context } from './region.ts';
 import {
@@ -75,6 +76,10 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
     },
     StopInstances: { parameters: ['InstanceId', 'Force', 'Hibernate', 'SkipOsShutdown'], run: stopInstances },
     TerminateInstances: { parameters: ['InstanceId', 'Force', 'SkipOsShutdown'], run: terminateInstances },
+    DescribeAvailabilityZones: {
+      parameters: ['Filter', 'ZoneName', 'ZoneId', 'AllAvailabilityZones'],
+      run: describeAvailabilityZones,
+    },
     DescribeSubnets: { parameters: [...paged, 'SubnetId'], run: describeSubnets },
     DescribeSecurityGroups: {
       parameters: [...paged, 'GroupId', 'GroupName'],

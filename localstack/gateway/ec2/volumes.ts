@@ -3,6 +3,7 @@ import { matchesPattern } from '../wildcard.ts';
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 import { listFiltered } from './filters.ts';
 import { assertVisible, getUsableSnapshot, getVolume, visible } from './lookup.ts';
+import { assertZone } from './network/zones.ts';
 import { page } from './paging.ts';
 import { findFlag, findInteger, findText, getText, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
@@ -130,8 +131,10 @@ export async function createVolume(context: Ec2Context, input: QueryStructure): 
   }
   const tags = requestedTags(input, 'volume');
   assertRoomForTags(tags);
+  const availabilityZone = getText(input, 'AvailabilityZone');
+  assertZone(context.region, availabilityZone);
   const volume = await makeVolume(context, {
-    availabilityZone: getText(input, 'AvailabilityZone'),
+    availabilityZone,
     sizeGiB: findInteger(input, 'Size'),
     snapshotId: findText(input, 'SnapshotId'),
     volumeType: findText(input, 'VolumeType'),

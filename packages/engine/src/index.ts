@@ -200,7 +200,7 @@ export {
   type RestorePlan,
   type RestoreShard,
 } from './restore/plan-restore.ts';
-export { checkBucketAllowed, checkZone, type TargetRules } from './restore/target-rules.ts';
+export { checkBucketAllowed, checkZone, checkZoneExists, type TargetRules } from './restore/target-rules.ts';
 export { findThaw, longestThaw, quoteThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
 export { selectKeys } from './restore/selection.ts';
 export type { KeyRange } from './manifest/tuple-key.ts';

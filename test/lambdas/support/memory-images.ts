@@ -43,6 +43,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   /** State of a new volume; `gone`: EC2 removed it after it had answered. */
   volumeState = 'available';
   kmsKeyId: string | undefined;
+  readonly zones = new Set(['us-east-1a', 'us-east-1b', 'us-east-1c']);
   /** Snapshots that somebody made an AMI of. */
   readonly inUse = new Set<string>();
   readonly locks = new Map<string, { readonly mode: string; readonly until: Date }>();
@@ -151,6 +152,10 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
 
   async describeSnapshots(snapshotIds: readonly string[]): Promise<Ec2Snapshot[]> {
     return Promise.resolve(this.#visible().filter(({ snapshotId }) => snapshotIds.includes(snapshotId)));
+  }
+
+  async findZones(): Promise<ReadonlySet<string>> {
+    return Promise.resolve(this.zones);
   }
 
   async removeSnapshot(snapshotId: string): Promise<'removed' | 'in-use'> {

@@ -7,6 +7,7 @@ import {
   DescribeInstanceAttributeCommand,
   DescribeInstanceCreditSpecificationsCommand,
   DescribeInstancesCommand,
+  DescribeAvailabilityZonesCommand,
   DescribeSnapshotsCommand,
   DescribeVolumesCommand,
   type Filter,
@@ -374,6 +375,13 @@ export class Ec2Images {
     if (VolumeId === undefined)
       throw new StoreUnavailableError(`${what} was answered without an id; repeat it`);
     return VolumeId;
+  }
+
+  /** Names of the zones of the region that the account may use, local ones that it opted in to among them. */
+  async findZones(): Promise<ReadonlySet<string>> {
+    const command = new DescribeAvailabilityZonesCommand({});
+    const answer = await this.#attempt(this.#clients.ec2.send(command), 'describing availability zones');
+    return new Set((answer.AvailabilityZones ?? []).flatMap(({ ZoneName }) => ZoneName ?? []));
   }
 
   /** Leaves out volumes that do not exist, or not yet. */

@@ -27,6 +27,14 @@ export function checkBucketAllowed(
   );
 }
 
+/** @throws {@link InvalidInputError} the account has no such zone in the region. */
+export function checkZoneExists(availabilityZone: string, zones: ReadonlySet<string>): void {
+  if (zones.has(availabilityZone)) return;
+  throw new InvalidInputError(
+    `there is no zone ${availabilityZone} that this account may use; name one of ${[...zones].toSorted().join(', ')}`,
+  );
+}
+
 /** @throws {@link InvalidInputError} the zone is in another region than the snapshots. */
 export function checkZone(availabilityZone: string, { region }: Pick<TargetRules, 'region'>): void {
   if (region === undefined || availabilityZone.startsWith(region)) return;
