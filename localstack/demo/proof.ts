@@ -7,7 +7,7 @@ interface Shown {
   readonly compared: string;
 }
 
-/** What the demo has proven so far, and what it found to differ. */
+/** The proofs of the demo so far, and the differences that it found. */
 export class Proof {
   readonly #shown: Shown[] = [];
   readonly #differences: string[] = [];

@@ -16,7 +16,7 @@ function anchorsOf(page: string): ReadonlySet<string> {
   return new Set(headingsOf(page).map((heading) => slugger.slug(heading)));
 }
 
-/** What is shown of links, of code and of escaped characters. */
+/** The text that a page shows for links, code and escaped characters. */
 function headingsOf(page: string): readonly string[] {
   const text = readFileSync(page, 'utf8').replaceAll(/^```[^]*?^```/gm, '');
   return [...text.matchAll(/^#{1,6} +(.*)$/gm)].map(([, heading = '']) =>

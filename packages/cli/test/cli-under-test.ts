@@ -192,7 +192,7 @@ export class CliUnderTest {
   subscriptions: { confirmed: number; pending: number } | undefined = { confirmed: 1, pending: 0 };
   protection: readonly { readonly what: string; readonly value?: unknown; readonly problem?: string }[] = [];
   errIsTerminal = false;
-  /** What a person says to every question; absent where nobody can be asked. */
+  /** A person's answer to every question; absent where nobody can be asked. */
   answer: string | undefined;
   /** Colours of a terminal, as `<bad>`; none in a pipe. */
   hasColours = false;

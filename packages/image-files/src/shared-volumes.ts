@@ -7,6 +7,7 @@ import {
   type PointVolume,
   readBlocks,
 } from '@holdfast/engine';
+import { blocksAround } from './blocks-around.ts';
 import { ChangedPlaces, type OpenSnapshots } from './changed-places.ts';
 import { knownAsLost } from './file-system-errors.ts';
 import { once } from './once.ts';
@@ -47,7 +48,7 @@ class SharedBlocks {
 export interface PointVolumes {
   /** A volume as a source: a block that any point had read is not read again while it is kept. */
   readonly findVolume: FindVolume;
-  /** What may be other than in the point before; `undefined` for the first. */
+  /** Places that may be other than in the point before; `undefined` for the first. */
   readonly changed: ChangedPlaces | undefined;
 }
 
@@ -144,14 +145,11 @@ function sharedVolume(
   blocks: SharedBlocks,
   signal?: AbortSignal,
 ): ByteSource {
-  const { bytes, blockBytes } = volume;
+  const { bytes } = volume;
   return {
     bytes,
     read: knownAsLost(async (offset, length) => {
-      const range = {
-        from: Math.floor(offset / blockBytes) * blockBytes,
-        to: Math.min(bytes, Math.ceil((offset + length) / blockBytes) * blockBytes),
-      };
+      const range = blocksAround(volume, offset, length);
       const there = new Map<number, Uint8Array>();
       for await (const block of listVolumeBlocks(reader, volume, range, signal)) {
         const kept = blocks.find(block.id);

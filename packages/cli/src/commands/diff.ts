@@ -66,7 +66,7 @@ async function printVolumes(
   if (!out.json) await out.line(totalsOf(counts));
 }
 
-/** What EBS says of the volumes: of blocks that were written again it does not know whether they are others. */
+/** EBS's answer about the volumes: of blocks that were written again it does not know whether they are others. */
 async function printSnapshots(
   volumes: readonly ChangedVolume[],
   [before, after]: readonly [PointReader, PointReader],

@@ -214,7 +214,7 @@ async function record(
   }
 }
 
-/** What a first backup is compared with; nothing for an image whose blocks stay in EC2, where nobody counts them. */
+/** The figures that a first backup is compared with; none for an image whose blocks stay in EC2, where nobody counts them. */
 function quotedBytes({
   files,
   image,

@@ -164,7 +164,7 @@ async function findEarlier(
 
 interface EarlierPart {
   readonly part: PlannedPart;
-  /** How often all of it was restored, with what is begun and not done. */
+  /** Restores of all of it, with one that is begun and not done. */
   readonly times: number;
 }
 

@@ -1,9 +1,9 @@
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** What takes two columns: wide letters of East Asia, after UAX 11, and pictures. */
+/** Characters of two columns: wide letters of East Asia, after UAX 11, and pictures. */
 const wide =
   /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|.\ufe0f)/u;
-/** What takes none: marks that stand upon letters, and characters of format. */
+/** Characters of none: marks that stand upon letters, and characters of format. */
 const without = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
 
 /** Columns that a terminal gives text without control characters. */

@@ -1,4 +1,4 @@
-/** How something stands, for the colour in which it is shown. */
+/** The standing of something, for the colour in which it is shown. */
 export type Tone = 'good' | 'doubtful' | 'bad';
 
 /** Colour of each tone, as `styleText` of Node names it. */

@@ -43,7 +43,7 @@ export interface FileSystemFacts {
   readonly mountedAt: string;
   /** It was unmounted or frozen, or its journal was replayed: damage is not due to what only that has. */
   readonly isClean: boolean;
-  /** What of its journal was replayed: the same where it is equal. Absent where nothing was. */
+  /** The part of its journal that was replayed: the same where it is equal. Absent where nothing was. */
   readonly replayed?: string | undefined;
   /** Two files may have the same blocks. */
   readonly sharesBlocks: boolean;

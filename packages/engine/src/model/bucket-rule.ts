@@ -25,7 +25,7 @@ export function isLetInByName(rules: readonly BucketRule[], bucket: string): boo
   return rules.some((rule) => typeof rule === 'string' && fits(rule, bucket));
 }
 
-/** What S3 sees of a bucket with ABAC is enough: where rules have tags, one of them has to fit. */
+/** True of a bucket with ABAC whose tags are enough for S3: where rules have tags, one of them has to fit. */
 export function isLetInByTag(
   rules: readonly BucketRule[],
   bucket: string,

@@ -30,37 +30,15 @@ const resultsAhead = 256;
 /** Runs of deltas that are merged at once; more are merged in rounds, so that memory stays bounded. */
 export const usageRunsAtOnce = 256;
 
-const {
-  counts,
-  warnings,
-  warningCount,
-  entries,
-  leftOut,
-  firstUnread,
-  throttledCalls,
-  marks,
-  pagePacks,
-  large,
-} = ShardResult.shape;
 const count = z.int().nonnegative();
 
-/** Sums of the shards joined so far. */
-export const Gathered = z.object({
-  counts,
-  /** The first warnings only; a source that denies every file has millions. */
-  warnings,
-  warningCount,
-  entries,
-  leftOut,
-  firstUnread,
-  throttledCalls,
-  marks,
-  /** Packs of the shards, and those that joining them wrote. */
-  pagePacks,
-  large,
-  /** Names of pack usage, of the attempts whose results were joined. */
-  usage: z.array(z.string()),
-});
+/** Sums of the shards joined so far; of the warnings the first ones, and of packs also those that joining wrote. */
+export const Gathered = ShardResult.omit({ index: true, keys: true, unchanged: true, manifest: true }).extend(
+  {
+    /** Of the attempts whose results were joined. */
+    usage: z.array(z.string()),
+  },
+);
 
 const JoinState = z.object({ next: count, tree: SuspendedTree, gathered: Gathered });
 

@@ -88,11 +88,11 @@ type Before = Pick<PointCounts, 'files' | 'logicalBytes'>;
 
 interface Compared {
   readonly point: PointRow;
-  /** Of what it was compared with; absent for the first of all. */
+  /** Facts of the point that it is compared with; absent for the first of all. */
   readonly before: Before | undefined;
 }
 
-/** What earlier points say. */
+/** Figures of earlier points. */
 interface Usual {
   /** The last ones, the oldest first. */
   readonly byType: Map<BackupType, readonly Compared[]>;
@@ -153,7 +153,7 @@ function sharesOf({ point, before }: Compared, alike: readonly Compared[]): read
   return [...(hasNew ? unusual('changed', changedShare) : []), ...unusual('removed', removedShare)];
 }
 
-/** Of the files that there were, those that are other now. The counters of a run have added ones among the changed. */
+/** The share of the files that there were which are other now. The counters of a run have added ones among the changed. */
 function changedShare({ files, filesChanged, filesRemoved }: PointCounts, before: Before): number {
   const added = Math.max(0, files - before.files + filesRemoved);
   return before.files === 0 ? 0 : Math.min(1, Math.max(0, filesChanged - added) / before.files);
@@ -163,7 +163,7 @@ function removedShare({ filesRemoved }: PointCounts, before: Before): number {
   return before.files === 0 ? 0 : Math.min(1, filesRemoved / before.files);
 }
 
-/** Of the content, what the vault did not have; growth apart. */
+/** The share of the content that the vault did not have; growth apart. */
 function newShare({ newBytes, logicalBytes }: PointCounts, before: Before): number {
   const grown = Math.max(0, logicalBytes - before.logicalBytes);
   return logicalBytes === 0 ? 0 : Math.min(1, Math.max(0, newBytes - grown) / logicalBytes);

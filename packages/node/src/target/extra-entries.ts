@@ -115,7 +115,7 @@ function isEverInPoints(stats: BigIntStats): boolean {
   return stats.isFile() || stats.isDirectory() || stats.isSymbolicLink();
 }
 
-/** What became of extra entries: those that stay are named with the reason, as are directories of another time now. */
+/** The end of extra entries: those that stay are named with the reason, as are directories of another time now. */
 export interface RemovedExtra {
   readonly removed: number;
   readonly bytes: number;
