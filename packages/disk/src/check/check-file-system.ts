@@ -14,6 +14,8 @@ export interface CheckLimits {
   readonly blockBytes: number;
   /** Nodes with more than one name, of which not all were met yet. Names of more are not counted. @default 4 Mi */
   readonly linked: number;
+  /** Names of the directories on the way to where the check is. Others may be there twice. @default 2 Mi */
+  readonly names: number;
 }
 
 const defaultLimits: CheckLimits = {
@@ -21,6 +23,7 @@ const defaultLimits: CheckLimits = {
   nodeBytes: 2 ** 28,
   blockBytes: 2 ** 28,
   linked: 2 ** 22,
+  names: 2 ** 21,
 };
 
 export type FindingKind =
@@ -97,6 +100,8 @@ interface Frame {
   readonly node: FileNode;
   readonly entries: AsyncIterator<DirectoryEntry>;
   directories: number;
+  /** Those met so far, a character a byte. */
+  readonly names: Set<string>;
 }
 
 class Check {
@@ -116,6 +121,8 @@ class Check {
   /** Names of nodes that have several, as far as not all were met. */
   readonly #linked = new Map<number, { readonly path: Uint8Array; readonly names: number; met: number }>();
   readonly #way: Frame[] = [];
+  /** Of all directories on the way. */
+  #namesHeld = 0;
 
   constructor(source: ByteSource, fileSystem: FileSystem, options: CheckOptions) {
     this.#source = source;
@@ -161,6 +168,7 @@ class Check {
   /** A node by one of its names. */
   async #take(here: Frame, { name, id, kind }: DirectoryEntry): Promise<void> {
     const path = below(here.path, name);
+    this.#noteName(here, path, name);
     const node = await this.#attempt(path, async () => this.#fileSystem.node(id, this.#signal));
     if (node === undefined) {
       this.#met.add(id);
@@ -197,6 +205,7 @@ class Check {
         node,
         entries: node.list(this.#signal)[Symbol.asyncIterator](),
         directories: 0,
+        names: new Set(),
       });
     }
   }
@@ -204,6 +213,7 @@ class Check {
   /** @param isWhole - all of the directory was read. */
   #leave(isWhole: boolean): void {
     const frame = this.#way.pop();
+    this.#namesHeld -= frame?.names.size ?? 0;
     // A count of 1 stands for more than can be counted, and for file systems that do not count so.
     if (frame === undefined || !isWhole || frame.node.names === 1) return;
     const names = 2 + frame.directories;
@@ -214,6 +224,16 @@ class Check {
       frame.path,
       `directory ${id} has ${counted} names by its count, and ${names} were found`,
     );
+  }
+
+  #noteName({ names }: Frame, path: Uint8Array, name: Uint8Array): void {
+    const text = String.fromCharCode(...name);
+    if (names.has(text)) this.#find('damaged', path, 'its directory has the name twice');
+    else if (this.#namesHeld >= this.#limits.names) this.#uncompared += 1;
+    else {
+      names.add(text);
+      this.#namesHeld += 1;
+    }
   }
 
   #countName(path: Uint8Array, { id, names }: FileNode, isNew: boolean | undefined): void {

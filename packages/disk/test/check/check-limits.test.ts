@@ -16,10 +16,10 @@ async function* allOfDisk(): AsyncGenerator<ContentRun> {
 }
 
 /** A file system with files of which each says that it has all of the disk. */
-function greedy(files: number): FileSystem {
+function greedy(files: number, nameOf = String): FileSystem {
   async function* list(): AsyncGenerator<DirectoryEntry> {
     for (let file = 2; file < 2 + files; file += 1)
-      yield { name: Buffer.from(String(file)), id: file, kind: 'file' };
+      yield { name: Buffer.from(nameOf(file)), id: file, kind: 'file' };
   }
   const node = (id: number, kind: 'file' | 'directory'): FileNode =>
     ({
@@ -48,3 +48,21 @@ test('many files that each have all of the disk are not gone through block by bl
   expect(findings.map(({ kind }) => kind)).toEqual(Array.from({ length: 19 }, () => 'shared-blocks'));
   expect(uncompared).toBe(blocks / 2);
 });
+
+test.for([
+  [20, ['1', '2', '3', '4', '5'], 0],
+  [3, ['1', '2', '3'], 4],
+] as const)(
+  'names that are there twice are found, as far as %i are remembered',
+  async ([names, twice, left]) => {
+    const limits = { names, blockBytes: 0 };
+    const twins = greedy(10, (file) => String(file >> 1));
+
+    const { findings, uncompared } = await checkFileSystem(bytesSource(Buffer.alloc(0)), twins, { limits });
+
+    expect(findings.map(({ path, message }) => [Buffer.from(path ?? []).toString(), message])).toEqual(
+      twice.map((name) => [name, 'its directory has the name twice']),
+    );
+    expect(uncompared - 10 * blocks).toBe(left);
+  },
+);
