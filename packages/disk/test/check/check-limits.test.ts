@@ -16,7 +16,7 @@ async function* allOfDisk(): AsyncGenerator<ContentRun> {
 }
 
 /** A file system with files of which each says that it has all of the disk. */
-function greedy(files: number, nameOf = String): FileSystem {
+function greedy(files: number, nameOf: (file: number) => string = String): FileSystem {
   async function* list(): AsyncGenerator<DirectoryEntry> {
     for (let file = 2; file < 2 + files; file += 1)
       yield { name: Buffer.from(nameOf(file)), id: file, kind: 'file' };
