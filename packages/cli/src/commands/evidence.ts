@@ -19,7 +19,14 @@ import {
 import { isImageKind } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { addObject, type Evidence, findingsOf, noObjects, type Verified } from '../evidence/evidence.ts';
+import {
+  addObject,
+  type Evidence,
+  findingsOf,
+  noObjects,
+  type UnreadPoint,
+  type Verified,
+} from '../evidence/evidence.ts';
 import { evidencePage } from '../evidence/evidence-page.ts';
 import { resolvePlanOrResource } from '../names/plan-or-resource.ts';
 import { judgeAll } from '../names/resource-standing.ts';
@@ -69,8 +76,11 @@ async function collect(
   const arns = new Set<ResourceArn>(points.map(({ resourceArn }) => resourceArn));
   const keys = await openVault(services);
   const objects = noObjects();
+  const unread: UnreadPoint[] = [];
   const states = listStoredStates({ ...services, keys }, points, {
     now,
+    onUnread: ({ resourceArn, pointId }, { message: problem }) =>
+      unread.push({ resourceArn, pointId, problem }),
     onProgress: context.progress.report,
     signal: context.signal,
   });
@@ -91,6 +101,7 @@ async function collect(
       'plan' in wanted ? resource.plan === wanted.plan : resource.arn === wanted.resourceArn,
     ),
     points,
+    unread,
     objects,
     protection: await deployment.readProtection(),
     audit: await verifyAudit(services.store, { signal: context.signal }),
@@ -110,6 +121,7 @@ async function collect(
   await writeFile(path.join(directory, 'evidence.html'), evidencePage(evidence), { flag: 'wx' });
   await report(evidence, directory, context);
   const isDamagedOrLoose =
+    unread.length > 0 ||
     objects.problemCount > 0 ||
     evidence.audit.problems.length > 0 ||
     (evidence.verified ?? []).some(({ result }) => result === 'damaged');

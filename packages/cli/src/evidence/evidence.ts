@@ -20,6 +20,8 @@ export interface Evidence {
   readonly collectedBy: string;
   readonly resources: readonly ResourceStanding[];
   readonly points: readonly PointRow[];
+  /** Those whose root, or a page of whose pack map, is damaged or gone: what else they need is not among the objects. */
+  readonly unread: readonly UnreadPoint[];
   readonly objects: ObjectSums;
   readonly protection: readonly ProtectionFact[];
   readonly audit: AuditOutcome;
@@ -27,6 +29,12 @@ export interface Evidence {
   readonly restores: readonly RestoreRow[];
   /** Newest points that were read as a restore would; absent where nobody asked for it. */
   readonly verified: readonly Verified[] | undefined;
+}
+
+export interface UnreadPoint {
+  readonly resourceArn: ResourceArn;
+  readonly pointId: string;
+  readonly problem: string;
 }
 
 export interface Verified {
@@ -72,12 +80,16 @@ export function addObject(sums: ObjectSums, { name, state, problem }: StoredStat
 
 /** Findings that an auditor should not have to look for. */
 export function findingsOf(evidence: Evidence): readonly string[] {
-  const { resources, points, objects, protection, audit, verified } = evidence;
+  const { resources, points, unread, objects, protection, audit, verified } = evidence;
   const findings: string[] = [];
   if (points.length === 0) findings.push('there is no recovery point');
   for (const { resource, standing, problem } of resources)
     if (standing !== 'protected')
       findings.push(`${resource.arn} is ${standing}${problem === undefined ? '' : `: ${problem}`}`);
+  for (const { pointId, resourceArn, problem } of unread)
+    findings.push(
+      `point ${pointId} of ${resourceArn} is damaged, and what it needs is not all among the objects: ${problem}`,
+    );
   if (objects.problemCount > 0)
     findings.push(
       `${objects.problemCount} of ${objects.count} objects are not kept as long as they are needed`,

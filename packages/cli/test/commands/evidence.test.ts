@@ -104,13 +104,34 @@ test('writes into no directory that has something in it', async () => {
   expect(await read('evidence.html')).toBe('older');
 });
 
-test('leaves nothing behind where it cannot say everything, and names what is damaged', async () => {
+test('goes on where a point is damaged, and names it as a finding for programs and for people', async () => {
+  const damaged = await cli.backUpThreeFiles();
+  cli.clock.advance(86_400_000);
+  const { root } = await cli.backUp('full');
+  cli.store.decay((await cli.catalog.points.find(damaged))?.rootName ?? '', 30);
+
+  const { code, out } = await cli.run('evidence', 'photos', '--out', directory);
+
+  expect(code).toBe(4);
+  const finding = expect.stringMatching(`^point ${damaged} of ${bucketArn} is damaged, .*points/`);
+  expect(JSON.parse(await read('evidence.json'))).toMatchObject({
+    findings: expect.arrayContaining([finding]),
+    points: [{ pointId: root.point }, { pointId: damaged }],
+    unread: [{ resourceArn: bucketArn, pointId: damaged }],
+  });
+  expect(await read('evidence.html')).toContain(`<li>point ${damaged} of ${bucketArn} is damaged`);
+  expect(out).toContain(`to look at: point ${damaged} of ${bucketArn} is damaged`);
+  const roots = (await readObjects()).filter(({ kind }) => kind === 'root');
+  expect(roots.map(({ problem }) => problem)).toEqual([null, null]);
+});
+
+test('leaves nothing behind where it cannot say everything', async () => {
   await cli.backUpThreeFiles();
-  cli.store.decay('points/', 30);
+  cli.store.decay('keys/', 20);
 
   const { code, err } = await cli.run('evidence', 'photos', '--out', directory);
 
   expect(code).toBe(4);
-  expect(err).toContain('points/');
+  expect(err).toContain('keys/');
   expect(await readdir(directory)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { InvalidInputError, ObjectNotFoundError } from '../errors.ts';
+import { type BackupError, InvalidInputError, isDamage, ObjectNotFoundError } from '../errors.ts';
 import type { PageId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
@@ -29,6 +29,8 @@ export interface StoredState {
 export interface StoredStatesOptions {
   /** A lock that has ended by then keeps nothing, whoever holds the point. */
   readonly now: Date;
+  /** Told of a point whose root, or a page of its pack map, is damaged or gone: what else it needs is not known. */
+  readonly onUnread: (point: PointRow, damage: BackupError) => void;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
@@ -39,19 +41,19 @@ interface NeededObject extends Pick<StoredState, 'name' | 'versionId' | 'kind' |
 
 /**
  * Asks the store about every object that points need: whether it is there, and how long it is locked. Each once, whatever
- * number of points need it; none of the content is read.
+ * number of points need it; none of the content is read. A point that cannot be read hides no other.
  * @throws {@link InvalidInputError} there are too many for one account.
- * @throws {@link StoredBytesDamagedError} a root or a page of a pack map is damaged: what else the point needs is not known.
  */
 export async function* listStoredStates(
   services: { readonly store: ObjectStore; readonly keys: VaultKeys },
   points: readonly PointRow[],
-  { now, onProgress, signal }: StoredStatesOptions,
+  { now, onUnread, onProgress, signal }: StoredStatesOptions,
 ): AsyncGenerator<StoredState> {
   let files = 0;
   const ask = async (needed: NeededObject): Promise<StoredState> =>
     askFor(services.store, needed, now, signal);
-  for await (const state of mapConcurrent(listNeeded(services, points, signal), headsAtOnce, ask)) {
+  const needed = listNeeded(services, points, { onUnread, signal });
+  for await (const state of mapConcurrent(needed, headsAtOnce, ask)) {
     onProgress?.({ step: 'verify', unit: 'object', files: (files += 1), bytes: 0 });
     yield state;
   }
@@ -61,34 +63,54 @@ export async function* listStoredStates(
 async function* listNeeded(
   services: { readonly store: ObjectStore; readonly keys: VaultKeys },
   points: readonly PointRow[],
-  signal: AbortSignal | undefined,
+  { onUnread, signal }: Pick<StoredStatesOptions, 'onUnread' | 'signal'>,
 ): AsyncGenerator<NeededObject> {
-  const seen = { names: new Set<string>(), pages: new Set<PageId>() };
+  const seen: Seen = { names: new Set(), pages: new Set() };
   // The first point that needs an object is then the one that is kept longest.
   const longestFirst = points.toSorted((a, b) => b.expiresAt.getTime() - a.expiresAt.getTime());
   for (const point of longestFirst) {
-    const { resourceArn, pointId, rootVersionId, rootName, expiresAt } = point;
-    const { root } = await readRoot(services.store, services.keys, resourceArn, pointId, rootVersionId);
-    const isHeld = (point.holds ?? []).length > 0;
-    const of = (kind: NeededObject['kind'], name: string, versionId: string): NeededObject[] => {
-      if (seen.names.has(name)) return [];
-      if (seen.names.size === mostObjects)
-        throw new InvalidInputError(
-          `the points need more than ${mostObjects} objects, which is too many for one account; name one resource`,
-        );
-      seen.names.add(name);
-      return [
-        { kind, name, versionId: versionId === '' ? undefined : versionId, keptUntil: expiresAt, isHeld },
-      ];
-    };
-    yield* of('root', rootName, rootVersionId);
-    for (const { pack, kind, version } of root.pagePacks)
-      yield* kind === 'container'
-        ? of('container', containerName(pack), version)
-        : of('pages', pageName(pack), version);
-    for await (const pack of walkPacks(services, root, { seen: seen.pages, signal }))
-      yield* of(pack.kind, objectNameOf(pack), pack.versionId);
+    try {
+      yield* listNeededBy(services, point, seen, signal);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      onUnread(point, error);
+    }
   }
+}
+
+interface Seen {
+  readonly names: Set<string>;
+  readonly pages: Set<PageId>;
+}
+
+/** Objects that a point needs, and that no other one has named. */
+async function* listNeededBy(
+  services: { readonly store: ObjectStore; readonly keys: VaultKeys },
+  { resourceArn, pointId, rootVersionId, rootName, expiresAt, holds = [] }: PointRow,
+  seen: Seen,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<NeededObject> {
+  const of = (kind: NeededObject['kind'], name: string, versionId: string): NeededObject[] => {
+    if (seen.names.has(name)) return [];
+    if (seen.names.size === mostObjects)
+      throw new InvalidInputError(
+        `the points need more than ${mostObjects} objects, which is too many for one account; name one resource`,
+      );
+    seen.names.add(name);
+    const isHeld = holds.length > 0;
+    return [
+      { kind, name, versionId: versionId === '' ? undefined : versionId, keptUntil: expiresAt, isHeld },
+    ];
+  };
+  // Its bytes may be damaged: what the store says of it is known all the same.
+  yield* of('root', rootName, rootVersionId);
+  const { root } = await readRoot(services.store, services.keys, resourceArn, pointId, rootVersionId);
+  for (const { pack, kind, version } of root.pagePacks)
+    yield* kind === 'container'
+      ? of('container', containerName(pack), version)
+      : of('pages', pageName(pack), version);
+  for await (const pack of walkPacks(services, root, { seen: seen.pages, signal }))
+    yield* of(pack.kind, objectNameOf(pack), pack.versionId);
 }
 
 async function askFor(

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import type { HoldId } from '../../src/ids.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { listStoredStates } from '../../src/verify/stored-states.ts';
 import { minute, Harness } from '../runs/harness.ts';
 
-async function statesOf(harness: Harness) {
+async function statesOf(harness: Harness, onUnread: (point: PointRow) => void = () => {}) {
   const points = await Array.fromAsync(harness.catalog.points.list(harness.arn));
   const services = { ...harness.services, keys: await harness.keys() };
-  return Array.fromAsync(listStoredStates(services, points, { now: harness.clock.now() }));
+  return Array.fromAsync(listStoredStates(services, points, { now: harness.clock.now(), onUnread }));
 }
 
 test('says of an object that the store does not have any more that it is gone', async () => {
