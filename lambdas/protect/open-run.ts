@@ -34,10 +34,10 @@ export const openRunStep = defineLoop(
   // The progress of the leasing lies in the work bucket.
   { input: OpenRunInput, state: z.null(), handOnBeforeMs },
   async (services, input, { shouldStop }): Promise<OpenRunOutput> => {
-    const { plans, openSource, vaultBucket, workBucket, log } = services;
+    const { plans, openSource, ownBuckets, log } = services;
     const { resourceArn: arn, kind, type } = input;
     // A rule for names that begin alike may let them in, and each run would store what the one before has stored.
-    if ([vaultBucket, workBucket].some((own) => arn.endsWith(`:s3:::${own}`)))
+    if (ownBuckets.some((own) => arn.endsWith(`:s3:::${own}`)))
       throw new InvalidInputError(
         `${arn} belongs to this deployment; its own data is not backed up into itself, take the tag away`,
       );

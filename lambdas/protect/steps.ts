@@ -10,6 +10,7 @@ export const protectSteps = {
       vault: { read: 'opened', write: ['format.json', 'keys/*'], createKeys: true },
       work: { use: 'runs/*' },
       catalog: 'use',
+      ownBuckets: true,
     },
     memoryMegabytes: 1024,
     minutes: 15,

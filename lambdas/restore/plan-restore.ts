@@ -166,7 +166,7 @@ export const planRestoreStep = defineStep(
 );
 
 async function findTarget(
-  { images, work, workBucket, vaultBucket, targetBuckets, restoreRoles, tagKey, region }: Services,
+  { images, work, workBucket, ownBuckets, targetBuckets, restoreRoles, tagKey, region }: Services,
   restoreId: string,
   root: Root,
   request: RestoreRequest,
@@ -176,7 +176,7 @@ async function findTarget(
   if (machine !== undefined) await putJson(work, machineName, withoutUserData(machine));
   const target = chooseTarget(root, request, {
     buckets: targetBuckets,
-    ownBuckets: [vaultBucket, workBucket],
+    ownBuckets,
     region,
     machineFile: `s3://${workBucket}/${machineName}`,
     roles: restoreRoles,

@@ -12,6 +12,7 @@ export const restoreSteps = {
       vault: { read: 'opened', thaw: true, audit: true },
       work: { use: 'restores/*' },
       catalog: 'use',
+      ownBuckets: true,
     },
     memoryMegabytes: 1024,
     minutes: 15,

@@ -61,6 +61,8 @@ export interface Needs {
   readonly snapshots?: 'start' | 'write' | 'complete';
   /** Records that all workers share: rates of calls, and turns. */
   readonly shared?: true;
+  /** The names of the deployment's own buckets, which are neither backed up nor restored into. */
+  readonly ownBuckets?: true;
   /** State machines: to `start` one, to learn when it last succeeded (`recall`), or to `follow` what became of executions. */
   readonly machines?: Partial<Record<MachineName, 'start' | 'recall' | 'follow'>>;
   /** Counting events that could not be delivered. */
@@ -90,6 +92,7 @@ export type Variable =
   | 'CONFIGURATION'
   | 'DEAD_LETTER_QUEUE'
   | 'BLOCK_QUOTA'
+  | 'OWN_BUCKETS'
   | MachineVariable;
 export type MachineVariable = `${Uppercase<MachineName>}_MACHINE_ARN`;
 
@@ -106,6 +109,7 @@ export function variablesOf(needs: Needs): readonly Variable[] {
     snapshots,
     machines = {},
     deadLetters,
+    ownBuckets,
   } = needs;
   const names: (Variable | false)[] = [
     vault !== undefined && 'VAULT_BUCKET',
@@ -118,6 +122,7 @@ export function variablesOf(needs: Needs): readonly Variable[] {
     isConfigured(needs) && 'CONFIGURATION',
     shared === true && (blocks ?? snapshots) !== undefined && 'BLOCK_QUOTA',
     deadLetters !== undefined && 'DEAD_LETTER_QUEUE',
+    ownBuckets === true && 'OWN_BUCKETS',
     ...(Object.keys(machines) as MachineName[]).map(machineVariable),
   ];
   return names.filter((name) => name !== false);

@@ -120,6 +120,7 @@ function fixedServices(name: string, needs: Needs, told: Told, { s3, ec2, ebs }:
       needs.targets === 'end-uploads' && {
         openUploads: (bucket: string) => new S3RestoreTarget(s3.s3, bucket),
       }),
+    ...(needs.ownBuckets && { ownBuckets: told.OWN_BUCKETS.split(' ') }),
     ...(needs.machines && machineServices(needs.machines, told)),
     ...(needs.deadLetters && { countDeadLetters: countDeadLetters(told.DEAD_LETTER_QUEUE) }),
   };
@@ -136,7 +137,6 @@ function vaultServices(
   const lockMode = told.LOCK_MODE as ObjectLock['mode'];
   const keyring = vault.read === 'opened' ? new KmsKeyring(makeKmsClient(), told.KMS_KEY_ARN) : undefined;
   return {
-    vaultBucket: told.VAULT_BUCKET,
     store,
     lockMode,
     ...(keyring && { keyring, openKeys: openVaultOnce({ store, keyring }) }),

@@ -42,11 +42,7 @@ interface EveryStep {
 /** Services, if a step's needs are of that shape. */
 type If<N extends Needs, Shape, Services> = N extends Shape ? Services : unknown;
 
-type VaultServices<N extends Needs> = If<
-  N,
-  { vault: object },
-  { readonly vaultBucket: string; readonly store: Pick<ObjectStore, 'now'> }
-> &
+type VaultServices<N extends Needs> = If<N, { vault: object }, { readonly store: Pick<ObjectStore, 'now'> }> &
   If<N, { vault: { read: 'sealed' | 'opened' } }, { readonly store: ObjectStore }> &
   If<N, { vault: { read: 'opened' } }, { readonly keyring: Keyring; readonly openKeys: OpenKeys }> &
   If<
@@ -162,6 +158,7 @@ export type StepServices<N extends Needs> = EveryStep &
       readonly launches: Pick<Ec2Launches, 'findImage' | 'findInstance' | 'findLaunched' | 'deregisterImage'>;
     }
   > &
+  If<N, { ownBuckets: true }, { readonly ownBuckets: readonly string[] }> &
   If<N, { deadLetters: 'count' }, { readonly countDeadLetters: () => Promise<number> }> &
   (N extends { snapshots: infer Use extends keyof SnapshotWriter }
     ? { readonly snapshots: Pick<SnapshotWriter, Use> }

@@ -64,6 +64,9 @@ function variableValues(world: StepWorld): Readonly<Record<Variable, string>> {
     METRICS_NAMESPACE,
     CONFIGURATION: configuration.url,
     DEAD_LETTER_QUEUE: deadLetters.queueUrl,
+    OWN_BUCKETS: [storage.vault, storage.workBucket, storage.trail.log]
+      .map(({ bucketName }) => bucketName)
+      .join(' '),
     // Without a number it depends on the region, which may not be known here.
     BLOCK_QUOTA: String(config.blockQuota ?? 'default'),
     ...(Object.fromEntries(arns) as Record<MachineVariable, string>),

@@ -13,6 +13,7 @@ export interface Storage {
   readonly catalog: ITable;
   readonly chunkIndex: ITable;
   readonly key: IKey;
+  readonly trail: { readonly log: IBucket };
 }
 
 /** Condition beside a wildcard that repeats the account of the ARN. Not every service tells IAM whose a resource is. */

@@ -48,15 +48,18 @@ test('a cycle over a bucket ends in a recovery point and a report without failur
   expect(deployment.metrics.of('ResourcesCompleted', 'daily')).toEqual([1]);
 });
 
-test.for(['vault', 'work'])('a run of the own %s is refused, whatever its tag says', async (bucket) => {
-  const deployment = makeDeployment();
-  const pipeline = makePipeline(deployment);
+test.for(['vault', 'work', 'trail-log'])(
+  'a run of the own bucket %s is refused, whatever its tag says',
+  async (bucket) => {
+    const deployment = makeDeployment();
+    const pipeline = makePipeline(deployment);
 
-  await expect(pipeline.openRun({ ...OPEN, resourceArn: `arn:aws:s3:::${bucket}` }, PLENTY)).rejects.toThrow(
-    'belongs to this deployment',
-  );
-  expect(await deployment.catalog.runs.find(RUN as RunId)).toBeUndefined();
-});
+    await expect(
+      pipeline.openRun({ ...OPEN, resourceArn: `arn:aws:s3:::${bucket}` }, PLENTY),
+    ).rejects.toThrow('belongs to this deployment');
+    expect(await deployment.catalog.runs.find(RUN as RunId)).toBeUndefined();
+  },
+);
 
 test('more shards than one commit should join are joined in groups', async () => {
   const deployment = makeDeployment();

@@ -82,7 +82,7 @@ export function makeDeployment() {
     ...services,
     services,
     audit: new AuditLog(services),
-    vaultBucket: 'vault',
+    ownBuckets: ['vault', 'work', 'trail-log'],
     workBucket: 'work',
     source: new MemorySource(clock),
     metrics: new MemoryMetrics(),

@@ -48,7 +48,7 @@ export function makeRestoring(
       return target;
     },
     openUploads: () => target,
-    vaultBucket: 'vault',
+    ownBuckets: ['vault', 'work'],
     workBucket: 'work',
     targetBuckets: ['restores', 'gone', 'vault'],
     region: 'us-east-1',
