@@ -32,6 +32,7 @@ const ENVIRONMENT = {
   PROTECT_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:protect',
   MAINTENANCE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:maintenance',
   CONFIGURATION: 's3://assets/c0ffee.json',
+  OWN_BUCKETS: 'vault work trail-log',
   BLOCK_QUOTA: 'default',
   DEAD_LETTER_QUEUE: 'https://sqs.us-east-1.amazonaws.com/000000000000/dead-letters',
   RESTORE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:restore',
