@@ -16,6 +16,7 @@ export {
   DiskUnsupportedError,
 } from './errors.ts';
 export { openExt } from './ext/open-ext.ts';
+export { contentSource } from './file-system/content-source.ts';
 export type * from './file-system/file-system.ts';
 export {
   findMounted,
@@ -34,6 +35,12 @@ export {
 export { openNtfs } from './ntfs/open-ntfs.ts';
 export type { Partition, PartitionTable } from './partitions/partition.ts';
 export { readPartitionTable } from './partitions/read-partition-table.ts';
+export {
+  type DriveLetters,
+  type DrivePlace,
+  isDrivePlace,
+  readDriveLetters,
+} from './registry/read-drive-letters.ts';
 export { type BlockCacheOptions, cacheBlocks } from './source/block-cache.ts';
 export { type ByteSource, sliceOf } from './source/byte-source.ts';
 export { openXfs } from './xfs/open-xfs.ts';

@@ -7,6 +7,7 @@ import { type ImagePart, type ImagePlace, isReadable, partsText } from './image-
 import { findLogicalVolume } from './logical-volumes.ts';
 import { MachineTree, type MountedPart } from './machine-tree.ts';
 import { once } from './once.ts';
+import { WindowsDrives } from './windows-drives.ts';
 
 export interface PointImageOptions {
   /** Told, once each, of reasons to doubt what is read, such as a journal that was not replayed. */
@@ -31,6 +32,7 @@ export class PointImage {
   readonly #options: PointImageOptions;
   readonly #told = new Set<string>();
   readonly #tree = new Map<'tree', Promise<MachineTree>>();
+  readonly #drives = new Map<'drives', Promise<WindowsDrives>>();
 
   /** @param rootDevice - of the volume that the machine starts from, where that is known. */
   constructor(
@@ -61,14 +63,16 @@ export class PointImage {
     return (await this.#disks.all()).unreadable;
   }
 
-  /** The places at which the machine has parts, its root first; none where they cannot be told. */
+  /**
+   * The places at which the machine has parts: its root first; of Windows, `/C:` and so on. None where they cannot be
+   * told.
+   */
   async listMounts(): Promise<readonly MountedPart[]> {
-    try {
-      return await (await this.#machineTree()).listMounts();
-    } catch (error) {
-      if (isOfKind(error, 'unknown')) return [];
-      throw error;
-    }
+    const tree = await unlessUnknown(async () => this.#machineTree());
+    if (tree !== undefined) return tree.listMounts();
+    const drives = (await unlessUnknown(async () => this.#windowsDrives()))?.list() ?? [];
+    for (const { notices } of drives) this.#tell(notices);
+    return drives.map(({ part, letter }) => ({ part, mountPoint: `/${letter}:` }));
   }
 
   /**
@@ -89,7 +93,7 @@ export class PointImage {
    *   by the volume's id. The number can be left out where one partition alone has a file system, or the volume is one.
    * - `/dev/vg0/root/etc`, `/dev/mapper/vg0-root/etc`: a logical volume, whatever volumes it is on.
    * - `/etc/passwd`: as the machine has it, by its `/etc/fstab`. Links lead over mounts.
-   * - `C:\Windows`: the partition that Windows starts from.
+   * - `D:\logs`: the partition that Windows has under that letter, by its registry.
    * - `/dev`, `/dev/xvda`, `/dev/vg0`: what parts there are.
    * @throws {@link UnknownNameError} there is no such thing.
    * @throws NotSupportedError what is there is not read.
@@ -163,35 +167,17 @@ export class PointImage {
   }
 
   async #onDrive(letter: string, inner: string, options: LookUpOptions): Promise<ImagePlace> {
-    const parts = this.#tellingOf(await this.#disks.all());
-    if (letter.toLowerCase() !== 'c')
-      throw new UnknownNameError(
-        `letter ${letter.toUpperCase()}: is known to the registry of Windows alone, which is not read; begin the path ` +
-          `with one of ${partsText(parts)}`,
-      );
-    const systems: ImagePart[] = [];
-    for (const part of parts.filter(isReadable)) if (await this.#hasWindows(part)) systems.push(part);
-    const [system, ...more] = systems;
-    if (system === undefined || more.length > 0)
-      throw new UnknownNameError(
-        `${system === undefined ? 'no' : 'more than one'} file system of this image has a directory \\Windows; begin ` +
-          `the path with one of ${partsText(parts)}`,
-      );
+    this.#tellingOf(await this.#disks.all());
+    const { part, notices } = (await this.#windowsDrives()).get(letter);
+    this.#tell(notices);
     const path = inner.replaceAll('\\', '/');
-    return this.#inPart(system, path, path, options, 'C:');
+    return this.#inPart(part, path, path, options, `${letter.toUpperCase()}:`);
   }
 
-  async #hasWindows(part: ImagePart): Promise<boolean> {
-    try {
-      const fileSystem = await this.#disks.openFileSystem(part);
-      const node = await namingPath(part.path, async () =>
-        findPath(fileSystem, utf8('Windows'), { signal: this.#options.signal }),
-      );
-      return node?.kind === 'directory';
-    } catch (error) {
-      if (isOfKind(error, 'damage', 'source', 'unsupported')) return false;
-      throw error;
-    }
+  async #windowsDrives(): Promise<WindowsDrives> {
+    return once(this.#drives, 'drives', async () =>
+      WindowsDrives.open(this.#disks, this.#rootDevice, this.#options.signal),
+    );
   }
 
   async #inPart(
@@ -235,6 +221,15 @@ function choosePart(parts: readonly ImagePart[], volume: string, number: number 
   const [chosen, ...more] = parts.filter(fits);
   if (chosen !== undefined && more.length === 0) return chosen;
   throw new UnknownNameError(`volume ${volume} has these partitions, name one of them: ${partsText(parts)}`);
+}
+
+async function unlessUnknown<Value>(find: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await find();
+  } catch (error) {
+    if (isOfKind(error, 'unknown')) return undefined;
+    throw error;
+  }
 }
 
 function nothingAt(path: string): UnknownNameError {

@@ -4,13 +4,17 @@ import type { ByteSource } from '@holdfast/disk';
 import {
   bytesSource,
   dataAt,
+  gptPlace,
   groupText,
   makeExtImage,
   makeScratch,
+  makeSystemHive,
+  mbrPlace,
   physicalIds,
   unpackNtfsImage,
   volumeText,
   writeGpt,
+  writeMbr,
   writePhysicalVolume,
 } from '@holdfast/disk/testing';
 import type { VolumeSnapshot } from '@holdfast/engine';
@@ -36,13 +40,17 @@ tmpfs                                      /tmp       tmpfs size=1G
 const disks: Record<string, Buffer> = {};
 
 /** Makes an ext4 of 2 MiB with files by their paths; a target begins with `->`. */
-function makeFiles(name: string, files: Record<string, string>, ...options: readonly string[]): Buffer {
+function makeFiles(
+  name: string,
+  files: Record<string, string | Buffer>,
+  ...options: readonly string[]
+): Buffer {
   const tree = path.join(scratch.path, `${name}-tree`);
   mkdirSync(tree);
   for (const [file, content] of Object.entries(files)) {
     const at = path.join(tree, file);
     mkdirSync(file.endsWith('/') ? at : path.dirname(at), { recursive: true });
-    if (content.startsWith('->')) symlinkSync(content.slice(2), at);
+    if (typeof content === 'string' && content.startsWith('->')) symlinkSync(content.slice(2), at);
     else if (!file.endsWith('/')) writeFileSync(at, content);
   }
   const image = path.join(scratch.path, name);
@@ -184,7 +192,11 @@ test.each([
   ['/etc/shadow', 'UnknownNameError', 'there is nothing at "/etc/shadow"'],
   ['/dev/vg-0/other/x', 'UnknownNameError', '/dev/sdg, /dev/sdh, /dev/vg-0/log'],
   ['/dev/sdg/x', 'UnknownNameError', 'holds logical volumes of LVM; name one of /dev/vg-0/log'],
-  ['D:\\x', 'UnknownNameError', 'letter D: is known to the registry of Windows alone'],
+  [
+    'D:\\x',
+    'UnknownNameError',
+    'letter D: is known to the registry of Windows alone, which cannot be read: /dev/sda1p1 has no /Windows/System32/config/SYSTEM',
+  ],
   ['etc/passwd', 'UnknownNameError', 'begin with a "/", or with one of'],
 ])('%s is refused with what is there', async (where, name, message) => {
   const looked = open().image.getPlace(where);
@@ -301,4 +313,103 @@ test('many paths of an image are found with the reads of the first', async () =>
   await Promise.all(Array.from({ length: 50 }, async () => textAt(image, '/var/log/messages')));
 
   expect(reads()).toBe(first);
+});
+
+/** A disk with an MBR, its signature, and a file system in its only partition. */
+function mbrDisk(content: Buffer, signature: number): Buffer {
+  const disk = Buffer.alloc(4 * mebibyte);
+  writeMbr(disk, [{ type: 7, start: 2048, sectors: 4096 }]);
+  disk.writeUInt32LE(signature, 440);
+  content.copy(disk, mebibyte);
+  return disk;
+}
+
+const signature = 0xb2f6b2f6;
+const letters = {
+  C: gptPlace(Buffer.from('1'.padStart(32, '0'), 'hex')),
+  D: mbrPlace(signature, mebibyte),
+  E: mbrPlace(signature, 2 * mebibyte),
+  F: Buffer.from(String.raw`\??\IDE#CdRom`, 'utf16le'),
+  H: gptPlace(Buffer.alloc(16, 9)),
+};
+
+/** Opens a machine with a Windows on a GPT, whose registry this is, and disks with an MBR. */
+function openWindows(hive: Buffer, ...others: readonly string[]): Opened {
+  const name = `windows-${Object.keys(disks).length}`;
+  const files = { 'Windows/win.ini': 'of Windows', 'Windows/System32/config/SYSTEM': hive };
+  const system = Buffer.alloc(4 * mebibyte);
+  writeGpt(system, [{ first: 2048, last: 6143 }]);
+  makeFiles(name, files).copy(system, mebibyte);
+  disks[name] = system;
+  disks['xvdf'] ??= mbrDisk(makeFiles('logs', { 'logs/today': 'of D', 'Windows/old': 'a copy' }), signature);
+  disks['xvdg'] ??= disks['xvdf'];
+  return open([name, ...others], name);
+}
+
+test('letters of Windows are those of its registry, on whatever disk of the image they are', async () => {
+  const { image, notices } = openWindows(makeSystemHive(letters), 'xvdf');
+
+  expect(await textAt(image, 'D:\\logs\\today')).toEqual(['xvdf1', 'D:/logs/today', 'of D']);
+  expect((await textAt(image, '/d:/logs/today'))[2]).toBe('of D');
+  expect((await textAt(image, 'C:\\Windows\\win.ini'))[2]).toBe('of Windows');
+  expect(notices).toEqual([]);
+  expect((await image.listMounts()).map(({ mountPoint, part }) => `${mountPoint} ${part.path}`)).toEqual([
+    expect.stringMatching(/^\/C: windows-\d+p1$/),
+    '/D: xvdf1',
+  ]);
+});
+
+test.each<[string, string]>([
+  [
+    'E:\\x',
+    `letter E: is the partition at byte ${2 * mebibyte} of the disk with signature b2f6b2f6, which is not in`,
+  ],
+  [
+    'F:\\x',
+    'letter F: is a drive that can be pulled out, or for CDs, which is on no volume; of this image are C:',
+  ],
+  ['H:\\x', 'letter H: is partition 09090909-0909-0909-0909-090909090909, which is not in this image'],
+  ['X:\\x', 'letter X: is none that Windows has; of this image are C: (windows'],
+])('%s is refused with what the registry has of it', async (where, message) => {
+  const { image } = openWindows(makeSystemHive(letters), 'xvdf');
+
+  await expect(image.getPlace(where)).rejects.toMatchObject({ name: 'UnknownNameError' });
+  await expect(image.getPlace(where)).rejects.toThrow(message);
+  await expect(image.getPlace(where)).rejects.toThrow('D: (xvdf1)');
+});
+
+test('a letter of which two disks say that they are it is refused with both', async () => {
+  const { image } = openWindows(makeSystemHive(letters), 'xvdf', 'xvdg');
+
+  await expect(image.getPlace('D:\\logs')).rejects.toThrow(
+    /^letter D: is the partition .* that may be any of xvdf1 \(ext4\), xvdg1 \(ext4\): one is a copy .* begin the path with one$/,
+  );
+});
+
+test('a registry that was in use is read, and told of once where it has the word', async () => {
+  const { image, notices } = openWindows(makeSystemHive(letters, { isDirty: true }), 'xvdf');
+  await textAt(image, 'C:\\Windows\\win.ini');
+  expect(notices).toEqual([]);
+
+  await textAt(image, 'D:\\logs\\today');
+  await textAt(image, 'D:\\logs\\today');
+
+  expect(notices).toEqual([
+    expect.stringMatching(/^the registry of Windows on windows-\d+p1 was in use when/),
+  ]);
+  await expect(image.getPlace('X:\\x')).rejects.toThrow('changed in the hour before may be as they were');
+});
+
+test('C: is the partition with \\Windows where the registry does not say, and only there', async () => {
+  const damaged = makeSystemHive(letters).fill(0xff, 40, 44);
+  const { image } = openWindows(damaged, 'xvdf');
+  expect((await textAt(image, 'C:\\Windows\\win.ini'))[2]).toBe('of Windows');
+  await expect(image.getPlace('D:\\logs')).rejects.toThrow('cannot be read: "windows');
+
+  const { D, E, C: system } = letters;
+  const asD = openWindows(makeSystemHive({ C: E, D: system }), 'xvdf').image;
+  expect((await textAt(asD, 'D:\\Windows\\win.ini'))[2]).toBe('of Windows');
+  await expect(asD.getPlace('C:\\Windows')).rejects.toThrow('letter C: is the partition at byte');
+  const asC = openWindows(makeSystemHive({ C: D }), 'xvdf').image;
+  expect((await textAt(asC, 'C:\\logs\\today'))[2]).toBe('of D');
 });

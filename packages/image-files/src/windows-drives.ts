@@ -1,0 +1,174 @@
+import {
+  contentSource,
+  type DriveLetters,
+  type DrivePlace,
+  findPath,
+  isDrivePlace,
+  readDriveLetters,
+} from '@holdfast/disk';
+import { isOfKind, UnknownNameError, utf8 } from '@holdfast/engine';
+import { namingPath } from './file-system-errors.ts';
+import type { ImageDisks } from './image-disks.ts';
+import { type ImagePart, isReadable, partsText } from './image-part.ts';
+
+const hivePath = '/Windows/System32/config/SYSTEM';
+
+export interface FoundDrive {
+  readonly part: ImagePart;
+  /** Reasons to doubt that it is that. */
+  readonly notices: readonly string[];
+}
+
+/** The letters of a machine's Windows, by its registry. */
+export class WindowsDrives {
+  readonly #parts: readonly ImagePart[];
+  readonly #system: ImagePart;
+  readonly #letters: DriveLetters | { readonly unknown: string };
+
+  private constructor(
+    parts: readonly ImagePart[],
+    system: ImagePart,
+    letters: DriveLetters | { readonly unknown: string },
+  ) {
+    this.#parts = parts;
+    this.#system = system;
+    this.#letters = letters;
+  }
+
+  /**
+   * Finds the partition that has `\Windows`, first on the volume that the machine starts from, and reads its registry.
+   * @throws {@link UnknownNameError} there is none, or several and no way to tell.
+   */
+  static async open(
+    disks: ImageDisks,
+    rootDevice: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<WindowsDrives> {
+    const { parts } = await disks.all();
+    const rootVolume = disks.volumes.find(({ device }) => device !== undefined && device === rootDevice);
+    const systems: ImagePart[] = [];
+    for (const part of parts.filter(isReadable))
+      if (await hasWindows(disks, part, signal)) systems.push(part);
+    const onRoot = systems.filter(({ volume }) => volume !== undefined && volume === rootVolume?.volume);
+    const [system, ...more] = onRoot.length > 0 ? onRoot : systems;
+    if (system === undefined || more.length > 0)
+      throw new UnknownNameError(
+        `${system === undefined ? 'no' : 'more than one'} file system of this image has a directory \\Windows, whose ` +
+          `registry knows letters; begin the path with one of ${partsText(parts)}`,
+      );
+    return new WindowsDrives(parts, system, await readLetters(disks, system, signal));
+  }
+
+  /** Letters that stand for one part of the image each. */
+  list(): readonly (FoundDrive & { readonly letter: string })[] {
+    const known = 'unknown' in this.#letters ? [] : this.#letters.letters.keys();
+    return [...new Set(['C', ...known])].toSorted().flatMap((letter) => {
+      try {
+        return { letter, ...this.get(letter) };
+      } catch (error) {
+        if (isOfKind(error, 'unknown')) return [];
+        throw error;
+      }
+    });
+  }
+
+  /** @throws {@link UnknownNameError} it stands for nothing in this image, or it cannot be told for what. */
+  get(letter: string): FoundDrive {
+    const capital = letter.toUpperCase();
+    const place = this.#place(capital);
+    const [part, ...more] = this.#partsAt(place);
+    if (more.length > 0)
+      throw new UnknownNameError(
+        `letter ${capital}: is ${placeText(place)}, and that may be any of ${partsText(this.#partsAt(place))}: one is a ` +
+          'copy of the other; begin the path with one',
+      );
+    if (part !== undefined) return { part, notices: part === this.#system ? [] : this.#doubts() };
+    if (capital === 'C' && !this.#hasOtherLetter()) return { part: this.#system, notices: [] };
+    throw new UnknownNameError(
+      [`letter ${capital}: ${this.#absenceText(place)}; begin the path with one of ${partsText(this.#parts)}`]
+        .concat(this.#doubts())
+        .join('; '),
+    );
+  }
+
+  #place(letter: string): DrivePlace | undefined {
+    return 'unknown' in this.#letters ? undefined : this.#letters.letters.get(letter);
+  }
+
+  #partsAt(place: DrivePlace | undefined): readonly ImagePart[] {
+    if (place === undefined) return [];
+    return this.#parts.filter(({ partition }) => partition !== undefined && isDrivePlace(place, partition));
+  }
+
+  /** True if the registry has the partition of Windows under another letter than C. */
+  #hasOtherLetter(): boolean {
+    const letters = 'unknown' in this.#letters ? [] : [...this.#letters.letters];
+    return letters.some(([letter, place]) => letter !== 'C' && this.#partsAt(place).includes(this.#system));
+  }
+
+  #absenceText(place: DrivePlace | undefined): string {
+    if ('unknown' in this.#letters)
+      return `is known to the registry of Windows alone, which cannot be read: ${this.#letters.unknown}`;
+    const here = [...this.#letters.letters].flatMap(([letter, known]) =>
+      this.#partsAt(known).map(({ path }) => `${letter}: (${path})`),
+    );
+    return `${absentText(place)}; of this image are ${here.length === 0 ? 'none' : here.toSorted().join(', ')}`;
+  }
+
+  #doubts(): readonly string[] {
+    if ('unknown' in this.#letters || !this.#letters.isDirty) return [];
+    return [
+      `the registry of Windows on ${this.#system.path} was in use when it was copied, and its logs are not replayed: ` +
+        'letters that were given or changed in the hour before may be as they were',
+    ];
+  }
+}
+
+function absentText(place: DrivePlace | undefined): string {
+  if (place === undefined) return 'is none that Windows has';
+  if (place.kind === 'device') return 'is a drive that can be pulled out, or for CDs, which is on no volume';
+  return (
+    `is ${placeText(place)}, which is not in this image: it may be an instance store or a dynamic disk, or was not ` +
+    'attached or not selected when the point was made'
+  );
+}
+
+function placeText(place: DrivePlace | undefined): string {
+  if (place?.kind === 'gpt') return `partition ${place.uuid}`;
+  return place?.kind === 'mbr'
+    ? `the partition at byte ${place.offset} of the disk with signature ${place.signature}`
+    : 'a device';
+}
+
+async function hasWindows(
+  disks: ImageDisks,
+  part: ImagePart,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    const fileSystem = await disks.openFileSystem(part);
+    const node = await namingPath(part.path, async () => findPath(fileSystem, utf8('Windows'), { signal }));
+    return node?.kind === 'directory';
+  } catch (error) {
+    if (isOfKind(error, 'damage', 'source', 'unsupported')) return false;
+    throw error;
+  }
+}
+
+async function readLetters(
+  disks: ImageDisks,
+  system: ImagePart,
+  signal: AbortSignal | undefined,
+): Promise<DriveLetters | { readonly unknown: string }> {
+  try {
+    const fileSystem = await disks.openFileSystem(system);
+    return await namingPath(`${system.path}${hivePath}`, async () => {
+      const node = await findPath(fileSystem, utf8(hivePath), { signal });
+      if (node?.kind !== 'file') return { unknown: `${system.path} has no ${hivePath}` };
+      return await readDriveLetters(contentSource(node), signal);
+    });
+  } catch (error) {
+    if (isOfKind(error, 'damage', 'source', 'unsupported')) return { unknown: error.message };
+    throw error;
+  }
+}
