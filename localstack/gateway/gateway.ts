@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { adminPrefix, answerAdmin } from './admin.ts';
 import { identifyRequest, signedService, type AwsRequest } from './aws-request.ts';
 import { BucketAbac } from './bucket-abac.ts';
+import { refuseChangedDelete } from './conditional-deletes.ts';
 import { EbsService } from './ebs/ebs-service.ts';
 import { Ec2Service } from './ec2/ec2-service.ts';
 import { Ec2Settings } from './ec2/settings.ts';
@@ -235,6 +236,7 @@ class GatewayHandler {
         refuseS3Tags(request, message.headers, body) ??
         this.#abac.answer(request, body) ??
         (await this.#listings.answer(request, message)) ??
+        (await refuseChangedDelete(request, message, this.#upstream)) ??
         this.#archive.answer(request, message)
       );
     // Only bodies of S3 are left to be streamed.

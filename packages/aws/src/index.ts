@@ -25,6 +25,7 @@ export { DynamoSharedRecords } from './catalog/dynamo-shared-records.ts';
 export { KmsKeyring } from './store/kms-keyring.ts';
 
 // Sources and restore targets
+export { S3TargetBucket } from './targets/s3-target-bucket.ts';
 export { S3RestoreTarget, type S3RestoreTargetOptions } from './targets/s3-restore-target.ts';
 export type { Ec2Images, OrderedVolume, VolumeOrder, Ec2Snapshot } from './images/ec2-images.ts';
 export type { Ec2Launches, InstanceState, RegisteredImage } from './images/ec2-launches.ts';

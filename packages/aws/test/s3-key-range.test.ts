@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareBytes, utf8 } from '@holdfast/engine';
-import { normalizePrefixes, startAfterFor } from '../src/sources/s3-key-range.ts';
+import { startAfterFor } from '../src/sources/s3-key-range.ts';
 
 const key = fc.string({ unit: 'binary', minLength: 1, maxLength: 8 });
 
@@ -46,10 +46,4 @@ test('a range that begins in the middle of a character starts before it', () => 
   const start = startAfterFor(whole.subarray(0, 2));
 
   expect(start).toBe('`\u{10FFFD}');
-});
-
-test('prefixes are sorted, and those under another are left out', () => {
-  expect(normalizePrefixes([])).toEqual(['']);
-  expect(normalizePrefixes(['b/', 'a/x', 'a/', 'b/'])).toEqual(['a/', 'b/']);
-  expect(normalizePrefixes(['a', ''])).toEqual(['']);
 });

@@ -43,6 +43,7 @@ export * from './ports/object-store.ts';
 export * from './ports/progress.ts';
 export * from './ports/random-bytes.ts';
 export * from './ports/restore-target.ts';
+export type * from './ports/target-bucket.ts';
 export type { BlockToWrite, SnapshotOrder, SnapshotWriter, WrittenBlocks } from './ports/snapshot-writer.ts';
 export type { SameBytes, VolumeTarget } from './ports/volume-target.ts';
 export * from './ports/work-store.ts';
@@ -203,6 +204,13 @@ export {
 export { checkBucketAllowed, checkZone, checkZoneExists, type TargetRules } from './restore/target-rules.ts';
 export { findThaw, longestThaw, quoteThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
 export { selectKeys } from './restore/selection.ts';
+export {
+  commonPrefixes,
+  distinctPrefixes,
+  findExtraObjects,
+  type HiddenObjects,
+  hideExtraObjects,
+} from './restore/extra-objects.ts';
 export type { KeyRange } from './manifest/tuple-key.ts';
 export { splitDirectories, type SplitDirectories } from './restore/split-directories.ts';
 export type { RestoreQuote } from './restore/quote.ts';

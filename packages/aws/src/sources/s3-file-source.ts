@@ -8,6 +8,7 @@ import {
 import {
   type ByteRange,
   type Clock,
+  distinctPrefixes,
   type FileSource,
   type OpenedEntry,
   type PathRange,
@@ -17,7 +18,7 @@ import {
 } from '@holdfast/engine';
 import { decodeListedKey, ListingOrder } from '../store/s3-listing.ts';
 import { findSplitKey } from './find-split-key.ts';
-import { isBefore, isBehind, longestText, normalizePrefixes, startAfterFor } from './s3-key-range.ts';
+import { isBefore, isBehind, longestText, startAfterFor } from './s3-key-range.ts';
 import { type ContentRequest, openContent, readContent } from './s3-object-content.ts';
 import { toObjectFacts, toTags } from './s3-object-facts.ts';
 import { S3ServerTime } from '../store/s3-server-time.ts';
@@ -54,7 +55,8 @@ export class S3FileSource implements FileSource {
     this.#bucket = bucket;
     this.#clock = clock;
     this.#random = random;
-    this.#prefixes = normalizePrefixes(options.prefixes ?? []);
+    const { prefixes = [] } = options;
+    this.#prefixes = prefixes.length === 0 ? [''] : distinctPrefixes(prefixes);
     this.#pageSize = options.pageSize;
     this.#time = new S3ServerTime(s3, { Bucket: bucket }, clock, (error) => toSourceError(error, bucket));
   }

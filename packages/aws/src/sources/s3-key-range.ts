@@ -40,15 +40,3 @@ export function isBefore(path: Uint8Array, { from }: PathRange): boolean {
 export function isBehind(path: Uint8Array, { to }: PathRange): boolean {
   return to !== undefined && compareBytes(path, to) >= 0;
 }
-
-/** Sorts prefixes by their bytes, and drops those that lie under another. No prefix means everything. */
-export function normalizePrefixes(prefixes: readonly string[]): readonly string[] {
-  if (prefixes.length === 0) return [''];
-  const sorted = [...new Set(prefixes)].sort((a, b) => compareBytes(utf8(a), utf8(b)));
-  const kept: string[] = [];
-  for (const prefix of sorted) {
-    const last = kept.at(-1);
-    if (last === undefined || !prefix.startsWith(last)) kept.push(prefix);
-  }
-  return kept;
-}

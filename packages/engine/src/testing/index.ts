@@ -30,6 +30,12 @@ export {
   type RestoreTargetContractOptions,
   type RestoreTargetUnderTest,
 } from './restore-target-contract.ts';
+export { MemoryTargetBucket } from './memory-target-bucket.ts';
+export {
+  targetBucketContract,
+  type TargetBucketContractOptions,
+  type TargetBucketUnderTest,
+} from './target-bucket-contract.ts';
 export { keyringContract, type KeyringContractOptions } from './keyring-contract.ts';
 export { rotateDataKey } from './rotate-data-key.ts';
 export { makeMemoryServices } from './memory-services.ts';
