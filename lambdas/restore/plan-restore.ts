@@ -399,9 +399,10 @@ function quoteVolumes(
 
 async function putRow(
   { catalog, clock, audit }: Services,
-  { restoreId, execution, row: { pointId }, root, target: chosen }: Restore,
+  { restoreId, execution, request, row: { pointId }, root, target: chosen }: Restore,
 ): Promise<RestoreRow> {
-  const target = describe(chosen);
+  const target =
+    request.deleteExtra === true ? `${describe(chosen)} (made equal to the point)` : describe(chosen);
   // A step that is repeated must not open what has been closed since.
   const known = await catalog.restores.find(restoreId);
   if (known !== undefined) return known;

@@ -1,3 +1,4 @@
+import { ListObjectVersionsCommand, PutBucketVersioningCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,6 +123,42 @@ describe('the command line, over the wire', () => {
 
     expect(code).toBe(0);
     expect(await compareBucket(app.s3, testBuckets.restored, 'commands/', first)).toEqual([]);
+  });
+
+  test('makes a bucket equal to a point: what it has besides goes behind markers, by the caller, once all is back', async () => {
+    const [full] = await listPoints(app, arn);
+    const [bucketName, prefix] = [testBuckets.restored, 'commands/'];
+    const words = ['restore', full?.pointId ?? '', '--to-bucket', bucketName, '--prefix', prefix];
+    const exactly = [...words, '--overwrite', 'if-different', '--delete-extra'];
+    const Bucket = bucketName;
+    for (const Key of [`${prefix}README_DECRYPT.txt`, `${prefix}../up\n`, `${prefix}first/a/0.txt`])
+      await app.s3.send(new PutObjectCommand({ Bucket, Key, Body: 'evil' }));
+    const versionsOf = async (Status: 'Enabled' | 'Suspended') =>
+      app.s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status } }));
+
+    const refused = await holdfast(...exactly, '--yes');
+    await versionsOf('Enabled');
+    const asked = await holdfast(...exactly);
+    const done = (await run(...exactly, '--yes')) as { execution: string };
+    const again = (await run('restores', done.execution, '--delete-extra', '--yes')) as object;
+
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('keeps no versions') as string });
+    expect(asked.out).toContain('  commands/../up\\x0a\n  commands/README_DECRYPT.txt\n');
+    expect(asked.code).toBe(2);
+    expect(done).toMatchObject({ extra: { removed: 2, leftCount: 0 }, report: { failed: 0 } });
+    expect(again).toMatchObject({ extra: { removed: 0, leftCount: 0 } });
+    expect(await compareBucket(app.s3, bucketName, prefix, first)).toEqual([]);
+    const { Versions } = await app.s3.send(
+      new ListObjectVersionsCommand({ Bucket, Prefix: `${prefix}README` }),
+    );
+    expect(Versions).toMatchObject([{ Size: 4, IsLatest: false }]);
+    const { log } = (await run('audit', 'verify', '--entries')) as {
+      log: readonly { by: string; event: object }[];
+    };
+    expect(log.filter(({ by }) => by === done.execution)[0]).toMatchObject({
+      event: { kind: 'restore-started', target: `s3://${bucketName}/${prefix} (made equal to the point)` },
+    });
+    await versionsOf('Suspended');
   });
 
   test('restores into a directory here, and that is on the audit log', async () => {

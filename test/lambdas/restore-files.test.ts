@@ -15,7 +15,7 @@ import {
   untilDone,
 } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
-import { EXECUTION, endRestore, makeRestoring, restoreFiles } from './support/restoring.ts';
+import { EXECUTION, endRestore, makeRestoring, restoreFiles, restoresOnTheLog } from './support/restoring.ts';
 
 const TARGET = { bucket: 'restores', prefix: 'back/' };
 
@@ -50,6 +50,30 @@ test('restores every byte of a point into an allowed bucket', async () => {
     target: 's3://restores/back/',
   });
   expect(deployment.metrics.of('RestoredBytes')).toEqual([90]);
+});
+
+test('deletes nothing that the target has besides, and has it on the audit log where its caller is going to', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const restoring = makeRestoring(deployment);
+  const request = { point, target: TARGET, overwrite: 'if-different', deleteExtra: true };
+
+  const report = await restoreFiles(deployment, restoring, request);
+
+  expect(report).toMatchObject({
+    state: 'completed',
+    target: 's3://restores/back/ (made equal to the point)',
+  });
+  expect(await restoresOnTheLog(deployment)).toMatchObject([
+    { event: { kind: 'restore-started', target: report.target } },
+    { event: { kind: 'restore-ended' } },
+  ]);
+  for (const wrong of [
+    { ...request, overwrite: 'never' },
+    { ...request, target: { volumes: { availabilityZone: 'us-east-1a' } } },
+  ])
+    expect(RestoreRequest.safeParse(wrong).error?.message).toContain('goes with a bucket or directory');
 });
 
 test('restores a folder and a file when only they are asked for', async () => {

@@ -15,6 +15,7 @@ import {
   type ResourceRow,
   type RunId,
   type RunRow,
+  TargetUnavailableError,
   UnknownNameError,
   type WriteServices,
 } from '@holdfast/engine';
@@ -36,6 +37,7 @@ import {
   MemoryObjectStore,
   MemorySnapshotWriter,
   MemorySource,
+  type MemoryTargetBucket,
   MemoryWorkStore,
   type PlantedVolume,
   putImagePoint,
@@ -175,6 +177,8 @@ export class CliUnderTest {
   plans: Plans | undefined = [dailyPlan];
   /** What restores may write to. */
   restoreBuckets: readonly string[] | undefined = ['b', 'photos'];
+  /** Buckets that restores write to, by their names. */
+  readonly targets = new Map<string, MemoryTargetBucket>();
   /** Kinds of resources that are no buckets. */
   readonly kinds = new Map<ResourceArn, ResourceRow['kind']>();
   /** Bytes in use on volumes, by their ids. */
@@ -252,6 +256,11 @@ export class CliUnderTest {
           services: { store, catalog, keyring, clock, random },
           openChunkIndex: async () => this.index,
           openWork: () => this.work,
+          openTarget: (bucket) => {
+            const target = this.targets.get(bucket);
+            if (target === undefined) throw new TargetUnavailableError(`bucket ${bucket} does not exist`);
+            return target;
+          },
           executions: this.executions,
           snapshots: {
             describeSnapshots: async (ids) =>

@@ -14,11 +14,16 @@ import { printDryRun, printQuote } from '../restore/preview-restore.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
 import {
   checkDeleteExtra,
+  checkReplaces,
   confirmExtra,
-  deleteExtra,
-  findExtra,
+  deleteShown,
+  exitCodeOfRemoved,
+  isAllBack,
+  notWholeText,
   printExtra,
+  recordExtra,
 } from '../restore/delete-extra.ts';
+import { type Extra, findExtra } from '../restore/extra.ts';
 import type { AllWishes } from '../restore/plan-all.ts';
 import { restoreAll } from '../restore/restore-all.ts';
 import { type LocalRequest, restoreHere } from '../restore/restore-here.ts';
@@ -100,7 +105,7 @@ export const restoreCommand = defineCommand({
       .addOption(overwriteOption)
       .option(
         '--delete-extra',
-        'of --to-directory: delete what is there and not in the point, after showing it',
+        'delete what the directory or bucket has and the point has not, after showing it',
       )
       .addOption(workersOption)
       .addOption(thawSpeedOption)
@@ -140,14 +145,14 @@ export const restoreCommand = defineCommand({
       values.newestWith === true
         ? await getNewestWith(connection, name, asked, { now, time, signal: context.signal })
         : await resolvePointOrResource(connection.services.catalog, name, now, time);
-    const request: LocalRequest = { point, paths: asked, overwrite, thaw, workers };
+    const { deleteExtra: isExact } = values;
+    const request: LocalRequest = { point, paths: asked, overwrite, deleteExtra: isExact, thaw, workers };
     if (destination !== undefined) {
       checkDestination(point, destination, { paths: request.paths, toFile: values.toFile });
       const buckets = await connection.deployment.findRestoreBuckets();
       checkAllowed(point, destination, { ...connection.deployment, buckets });
     }
-    if (values.deleteExtra === true && destination !== undefined)
-      checkDeleteExtra(point, destination, values);
+    if (isExact === true && destination !== undefined) checkDeleteExtra(point, destination, values);
     const degraded = await warnDegraded(point, connection, context);
     await warnSuspect(point, connection, context);
     if (values.dryRun === true && destination !== undefined && asksEc2(destination))
@@ -174,16 +179,13 @@ export const restoreCommand = defineCommand({
       } else {
         await checkReadable(store, reader.root, connection.deployment.vaultBucket);
         await printDryRun({ ...preview, destination }, overwrite, context.out);
-        if (values.deleteExtra === true && destination.directory !== undefined) {
-          const { directory } = destination;
-          const extra = await findExtra(reader, directory, paths, connection, context.signal);
-          await printExtra(
-            extra,
-            directory,
-            context.out.json ? context.warn : async (line) => context.out.line(line),
-          );
-        }
       }
+      if (isExact === true && destination !== undefined)
+        await showExtra(
+          await findExtra({ ...preview, destination, connection }),
+          values.quote === true,
+          context,
+        );
       return exitCodes.ok;
     }
     if (destination === undefined) throw new TypeError('the destination was checked above');
@@ -192,16 +194,16 @@ export const restoreCommand = defineCommand({
       const wishes = { format, overwrite, zeroDamaged, volume: values.volume, file: values.toFile };
       return restoreVolumeHere(request, wishes, degraded, connection, context);
     }
+    if (isExact === true)
+      return restoreExactly(
+        request,
+        destination,
+        { degraded, isConfirmed: values.yes === true },
+        connection,
+        context,
+      );
     if (destination.directory !== undefined) {
       const { directory } = destination;
-      if (values.deleteExtra === true)
-        return restoreExactly(
-          request,
-          directory,
-          { degraded, isConfirmed: values.yes === true },
-          connection,
-          context,
-        );
       const { outcome, execution } = await restoreHere(request, directory, connection, context);
       await printOutcome(outcome, { pointId: point.pointId, directory, execution, ...degraded }, context.out);
       return exitCodeOfOutcome(outcome);
@@ -234,15 +236,17 @@ function allWishes(values: AllValues & FileValues, thaw: ThawOptions, word: stri
     'to-file': values.toFile,
     'delta-from': values.deltaFrom,
     ami: values.ami,
-    'delete-extra': values.deleteExtra,
   }))
     if (value !== undefined) throw new UsageError(`--${option} is for one point, and does not go with --all`);
   const { plan, time, clean, overwrite, workers, quote = false, dryRun = false, yes = false } = values;
+  const { deleteExtra: isExact = false } = values;
+  if (isExact) checkReplaces(overwrite);
   return {
     plan,
     choice: { time, isClean: clean },
     destinations: values,
     overwrite,
+    isExact,
     thaw,
     workers,
     isPreview: quote || dryRun,
@@ -299,34 +303,92 @@ async function restoreVolumeHere(
   return exitCodeOfDiskImages([outcome]);
 }
 
-/** Restores into a directory, and deletes there what the point does not have. */
+/** Shows what a place has besides, and starts nothing; for programs all of it, but in a quote, which is one document. */
+async function showExtra(extra: Extra, isQuote: boolean, { out, warn }: CommandContext): Promise<void> {
+  try {
+    if (out.json && !isQuote) await recordExtra(extra, out);
+    else await printExtra(extra, out.json ? warn : async (line) => out.line(line));
+  } finally {
+    await extra.close();
+  }
+}
+
+/** Restores, and only when all of it is there, deletes from the place what the point does not have. */
 async function restoreExactly(
   request: LocalRequest,
-  directory: string,
+  destination: RestoreDestination,
   { degraded, isConfirmed }: { readonly degraded: DegradedFields; readonly isConfirmed: boolean },
   connection: Connection,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { point, paths } = request;
-  const { out, warn } = context;
+  const { point } = request;
+  const { out, warn, signal } = context;
   const reader = await openPoint(connection, point);
-  const extra = await findExtra(reader, directory, paths, connection, context.signal);
-  if (!(await confirmExtra(extra, directory, isConfirmed, context))) {
-    warn('nothing was restored, and nothing deleted');
-    return exitCodes.failed;
+  await checkReadable(connection.services.store, reader.root, connection.deployment.vaultBucket);
+  const extra = await findExtra({ ...request, reader, destination, connection, signal });
+  try {
+    if (!(await confirmExtra(extra, isConfirmed, context))) {
+      warn('nothing was restored, and nothing deleted');
+      return exitCodes.failed;
+    }
+    const { directory } = destination;
+    const restored =
+      directory === undefined
+        ? await restoreWholeThere(request, destination, degraded, connection, context)
+        : await restoreWholeHere(request, directory, degraded, connection, context);
+    if (!restored.isWhole) {
+      if (out.json) await out.document(restored.fields);
+      warn(notWholeText);
+      return restored.exitCode === exitCodes.ok ? exitCodes.failed : restored.exitCode;
+    }
+    const removed = await deleteShown(extra, context);
+    if (out.json) await out.document({ ...restored.fields, extra: removed });
+    return exitCodeOfRemoved(removed);
+  } finally {
+    await extra.close();
   }
+}
+
+/** A restore to its end, before anything is deleted. */
+interface Restored {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly exitCode: ExitCode;
+  readonly isWhole: boolean;
+}
+
+async function restoreWholeHere(
+  request: LocalRequest,
+  directory: string,
+  degraded: DegradedFields,
+  connection: Connection,
+  context: CommandContext,
+): Promise<Restored> {
+  const { out } = context;
   const { outcome, execution } = await restoreHere(request, directory, connection, context);
-  const where = { pointId: point.pointId, directory, execution, ...degraded };
-  const code = exitCodeOfOutcome(outcome);
+  const where = { pointId: request.point.pointId, directory, execution, ...degraded };
   if (!out.json) await printOutcome(outcome, where, out);
-  if (code !== exitCodes.ok || outcome.kept > 0) {
-    if (out.json) await printOutcome(outcome, where, out);
-    warn('not everything is as the point has it, so nothing was deleted; repeat it when that is mended');
-    return code === exitCodes.ok ? exitCodes.failed : code;
-  }
-  const extraRemoved = await deleteExtra(extra, directory, out);
-  if (out.json) await out.document({ ...where, ...outcome, extra: extraRemoved });
-  return extraRemoved.left.length > 0 ? exitCodes.failed : exitCodes.ok;
+  const exitCode = exitCodeOfOutcome(outcome);
+  return {
+    fields: { ...where, ...outcome },
+    exitCode,
+    isWhole: exitCode === exitCodes.ok && outcome.kept === 0,
+  };
+}
+
+async function restoreWholeThere(
+  request: LocalRequest,
+  destination: RestoreDestination,
+  degraded: DegradedFields,
+  connection: Connection,
+  context: CommandContext,
+): Promise<Restored> {
+  const started = await startThere(request, destination, degraded, connection);
+  context.progress.note(
+    `the restore of point ${request.point.pointId} has started: ${started.execution}; if this is interrupted, ` +
+      `"holdfast restores ${started.execution} --delete-extra" goes on`,
+  );
+  const { report, fields } = await followThere(request, started, connection, context);
+  return { fields, exitCode: exitCodeOfReport(report), isWhole: isAllBack(report) };
 }
 
 /** True of a destination of which EC2 knows whether it can be. */
@@ -355,27 +417,31 @@ async function checkThere(
   return check.problems.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
-async function restoreThere(
-  { point, paths, overwrite, thaw }: LocalRequest,
+interface StartedThere {
+  readonly execution: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+async function startThere(
+  { point, paths, overwrite, deleteExtra, thaw }: LocalRequest,
   destination: RestoreDestination,
-  { wait, degraded }: { readonly wait: boolean; readonly degraded: DegradedFields },
+  degraded: DegradedFields,
+  connection: Connection,
+): Promise<StartedThere> {
+  const input = restoreInput(point, destination, { paths, overwrite, deleteExtra, thaw });
+  const execution = await startRestore(connection, input);
+  const { pointId, resourceArn } = point;
+  return { execution, fields: { pointId, resourceArn, execution, ...degraded } };
+}
+
+/** Waits for a restore, and prints its report for people. */
+async function followThere(
+  { point, thaw }: LocalRequest,
+  { execution, fields }: StartedThere,
   connection: Connection,
   context: CommandContext,
-): Promise<ExitCode> {
-  const { out, progress } = context;
-  const input = restoreInput(point, destination, { paths, overwrite, thaw });
-  const execution = await startRestore(connection, input);
-  const fields = { pointId: point.pointId, resourceArn: point.resourceArn, execution, ...degraded };
-  if (!wait) {
-    if (out.json) {
-      await out.document(fields);
-    } else {
-      await out.line(`the restore of point ${point.pointId} of ${point.resourceArn} has started`);
-      await out.line(`execution ${execution}`);
-    }
-    return exitCodes.ok;
-  }
-  progress.note(`the restore of point ${point.pointId} has started: ${execution}`);
+) {
+  const { out } = context;
   const state = await waitForRestore(execution, { point, thaw, doing: 'restoring' }, connection, context);
   const report = findReport(state.output);
   if (report === undefined)
@@ -383,13 +449,37 @@ async function restoreThere(
       `execution ${execution} has ended with a report that this program cannot read, so what it restored is not known; ` +
         'look at its output, or use the program of the version that is deployed',
     );
-  if (out.json) {
-    await out.document({ ...fields, report });
-  } else {
+  if (!out.json) {
     await printReport(report, execution, out);
     await out.line(
       `the restore of point ${point.pointId} of ${point.resourceArn} is ${report.state ?? state.status}`,
     );
   }
+  return { report, fields: { ...fields, report } };
+}
+
+async function restoreThere(
+  request: LocalRequest,
+  destination: RestoreDestination,
+  { wait, degraded }: { readonly wait: boolean; readonly degraded: DegradedFields },
+  connection: Connection,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { out, progress } = context;
+  const { pointId, resourceArn } = request.point;
+  const started = await startThere(request, destination, degraded, connection);
+  const { execution } = started;
+  if (!wait) {
+    if (out.json) {
+      await out.document(started.fields);
+    } else {
+      await out.line(`the restore of point ${pointId} of ${resourceArn} has started`);
+      await out.line(`execution ${execution}`);
+    }
+    return exitCodes.ok;
+  }
+  progress.note(`the restore of point ${pointId} has started: ${execution}`);
+  const { report, fields } = await followThere(request, started, connection, context);
+  if (out.json) await out.document(fields);
   return exitCodeOfReport(report);
 }

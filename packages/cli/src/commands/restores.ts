@@ -12,9 +12,19 @@ import {
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn, resolveRestore } from '../names/resolve.ts';
+import { openPoint } from '../names/open-point.ts';
+import { resolvePoint } from '../names/resolve-point.ts';
+import {
+  checkDeleteExtra,
+  confirmExtra,
+  deleteShown,
+  exitCodeOfRemoved,
+  isAllBack,
+} from '../restore/delete-extra.ts';
+import { findExtra } from '../restore/extra.ts';
 import { startRestore } from '../restore/restore-machine.ts';
 import { exitCodeOfReport, findReport, printReport } from '../restore/restore-report.ts';
-import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
+import { fromOption, limitOption, timeRangeOf, toOption, yesOption } from '../terminal/options.ts';
 import { bytesText, durationText, timeText } from '../terminal/text.ts';
 
 /** A restore as the catalog has it, and its execution as Step Functions has it, where that is known. */
@@ -35,13 +45,21 @@ export const restoresCommand = defineCommand({
       .addOption(limitOption('at most so many').default(20))
       .option('--wait', 'wait for the end of the one that is named, and show its report')
       .option('--cancel', 'stop the one that is named; what it has written stays')
-      .option('--again', 'start the one that is named once more; what is there already is not written again'),
-  async run(context, { resource, limit, wait, cancel, again, ...values }, name) {
+      .option('--again', 'start the one that is named once more; what is there already is not written again')
+      .option(
+        '--delete-extra',
+        'of one that was begun with it: wait, show once more what would go, and delete it',
+      )
+      .addOption(yesOption),
+  async run(context, { resource, limit, wait, cancel, again, deleteExtra: isExact, yes, ...values }, name) {
     const range = timeRangeOf(values);
-    if (name === undefined && (wait ?? cancel ?? again) === true)
+    if (name === undefined && (wait ?? cancel ?? again ?? isExact) === true)
       throw new UsageError('name the restore to wait for, cancel or repeat; "holdfast restores" lists them');
     if (cancel === true && again === true)
       throw new UsageError('cancel the restore first, and start it again when it has ended');
+    if (isExact === true && (cancel ?? again) === true)
+      throw new UsageError('--delete-extra is for when it has ended; leave --cancel and --again out');
+    if (yes === true && isExact !== true) throw new UsageError('--yes goes with --delete-extra only');
     const connection = await context.connect();
     const { catalog } = connection.services;
     if (name === undefined) {
@@ -56,6 +74,7 @@ export const restoresCommand = defineCommand({
     const row = await resolveRestore(catalog, name, context.clock.now());
     if (cancel === true) return stop(row, connection, context);
     if (again === true) return repeat(row, connection, context);
+    if (isExact === true) return finishExactly(row, yes === true, connection, context);
     const find = wait === true ? findExecution : findIfAllowed;
     return show({ row, execution: await find(row, connection) }, wait === true, connection, context);
   },
@@ -143,22 +162,8 @@ async function show(
 ): Promise<ExitCode> {
   const { row } = found;
   const { out, clock } = context;
-  let { execution } = found;
-  if (wait && execution?.status === 'running' && row.execution !== undefined) {
-    const { signal, progress } = context;
-    const onLook = noteProgress(
-      progress,
-      `restore ${row.restoreId.slice(0, idDigits)}`,
-      row.execution,
-      connection.executions,
-    );
-    execution = await waitForExecution(row.execution, {
-      executions: connection.executions,
-      clock,
-      signal,
-      onLook,
-    });
-  }
+  const execution =
+    wait && found.execution ? await waitFor(row, found.execution, connection, context) : found.execution;
   const now = (await connection.services.catalog.restores.find(row.restoreId)) ?? row;
   const report = findReport(execution?.output);
   if (out.json) await out.document({ ...fieldsOf({ row: now, execution }), report: report ?? null });
@@ -172,12 +177,37 @@ async function show(
     if (now.error !== undefined) await out.line(`error     ${now.error.message}`);
     if (report !== undefined && now.execution !== undefined)
       await printReport({ ...report, target: undefined }, now.execution, out);
+    if (report !== undefined && isAllBack(report) && isToBeEqual(execution))
+      await out.line(
+        `next      "holdfast restores ${now.restoreId.slice(0, idDigits)} --delete-extra", if that is not done: it shows what is there besides`,
+      );
     if (now.state === 'failed')
       await out.line(`next      "holdfast restores ${now.restoreId.slice(0, idDigits)} --again"`);
   }
   if (report !== undefined) return exitCodeOfReport(report);
   const hasFailed = now.state === 'failed' || (execution !== undefined && isFailure(execution));
   return hasFailed ? exitCodes.failed : exitCodes.ok;
+}
+
+function isToBeEqual(execution: ExecutionState | undefined): boolean {
+  return parseOutput(execution?.input, RestoreRequest)?.deleteExtra === true;
+}
+
+/** Waits for the end of an execution that runs. */
+async function waitFor(
+  row: RestoreRow,
+  execution: ExecutionState,
+  { executions }: Connection,
+  { clock, signal, progress }: CommandContext,
+): Promise<ExecutionState> {
+  if (execution.status !== 'running' || row.execution === undefined) return execution;
+  const onLook = noteProgress(
+    progress,
+    `restore ${row.restoreId.slice(0, idDigits)}`,
+    row.execution,
+    executions,
+  );
+  return waitForExecution(row.execution, { executions, clock, signal, onLook });
 }
 
 function isFailure({ status }: ExecutionState): boolean {
@@ -203,9 +233,71 @@ async function stop(
   );
 }
 
+/**
+ * Does the rest of a restore that is to leave a bucket equal to its point: shows once more what the bucket has and the
+ * point has not, as much may have happened since, and deletes it.
+ */
+async function finishExactly(
+  row: RestoreRow,
+  isConfirmed: boolean,
+  connection: Connection,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { out, warn, signal } = context;
+  const { request, execution } = await findRequest(row, connection);
+  if (request.deleteExtra !== true)
+    throw new InvalidInputError(
+      `restore ${row.restoreId} was not begun with --delete-extra; begin it anew with "holdfast restore … --delete-extra"`,
+    );
+  const state = await waitFor(row, execution, connection, context);
+  const report = findReport(state.output);
+  if (report === undefined || !isAllBack(report))
+    throw new InvalidInputError(
+      `restore ${row.restoreId} did not leave everything as the point has it, so nothing is deleted; ` +
+        `"holdfast restores ${row.restoreId.slice(0, idDigits)} --again" repeats it`,
+    );
+  const { target: destination, paths, overwrite } = request;
+  const point = await resolvePoint(connection.services.catalog, row.pointId, context.clock.now());
+  checkDeleteExtra(point, destination, { overwrite });
+  const reader = await openPoint(connection, point);
+  const extra = await findExtra({ point, reader, destination, paths, connection, signal });
+  try {
+    if (!(await confirmExtra(extra, isConfirmed, context))) {
+      warn('nothing was deleted');
+      return exitCodes.failed;
+    }
+    const removed = await deleteShown(extra, context);
+    if (out.json) await out.document({ ...fieldsOf({ row, execution: state }), report, extra: removed });
+    return exitCodeOfRemoved(removed);
+  } finally {
+    await extra.close();
+  }
+}
+
 /** Starts a restore anew with what it was asked for, of the same point even where that named a time. */
 async function repeat(row: RestoreRow, connection: Connection, context: CommandContext): Promise<void> {
   const { out } = context;
+  const { request: asked, execution } = await findRequest(row, connection);
+  if (execution.status === 'running')
+    throw new InvalidInputError(
+      `restore ${row.restoreId} is still running; wait for it with --wait, or stop it with --cancel`,
+    );
+  const { resource: _resource, time: _time, ...request } = asked;
+  const started = await startRestore(connection, { ...request, point: row.pointId });
+  if (out.json) return out.document({ again: row.restoreId, pointId: row.pointId, execution: started });
+  await out.line(`the restore of point ${row.pointId} to ${row.target} has started again`);
+  await out.line(`execution ${started}`);
+}
+
+/**
+ * What a restore was asked for, as its execution has it.
+ * @throws {@link InvalidInputError} it was no work of the machine.
+ * @throws {@link UnknownNameError} nobody knows any more.
+ */
+async function findRequest(
+  row: RestoreRow,
+  connection: Connection,
+): Promise<{ readonly request: RestoreRequest; readonly execution: ExecutionState }> {
   if (row.state === 'recorded')
     throw new InvalidInputError(
       `restore ${row.restoreId} was done by the process of a person; repeat its command line`,
@@ -215,18 +307,9 @@ async function repeat(row: RestoreRow, connection: Connection, context: CommandC
     throw new UnknownNameError(
       `what restore ${row.restoreId} was asked for is not known any more: executions are kept for 90 days; start it anew`,
     );
-  if (execution.status === 'running')
-    throw new InvalidInputError(
-      `restore ${row.restoreId} is still running; wait for it with --wait, or stop it with --cancel`,
-    );
-  const asked = parseOutput(execution.input, RestoreRequest);
-  if (asked === undefined)
-    throw new ExecutionFailedError(
-      `what restore ${row.restoreId} was asked for cannot be read by this program; start it anew with "holdfast restore"`,
-    );
-  const { resource: _resource, time: _time, ...request } = asked;
-  const started = await startRestore(connection, { ...request, point: row.pointId });
-  if (out.json) return out.document({ again: row.restoreId, pointId: row.pointId, execution: started });
-  await out.line(`the restore of point ${row.pointId} to ${row.target} has started again`);
-  await out.line(`execution ${started}`);
+  const request = parseOutput(execution.input, RestoreRequest);
+  if (request !== undefined) return { request, execution };
+  throw new ExecutionFailedError(
+    `what restore ${row.restoreId} was asked for cannot be read by this program; start it anew with "holdfast restore"`,
+  );
 }

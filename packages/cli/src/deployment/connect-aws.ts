@@ -15,6 +15,7 @@ import {
   openSource,
   readDeployedConfiguration,
   S3ObjectStore,
+  S3TargetBucket,
   S3WorkStore,
   SystemClock,
   SystemRandom,
@@ -95,6 +96,7 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
       return new DynamoChunkIndex(clients.dynamo, table, services.clock, services.random);
     },
     openWork: (bucket) => new S3WorkStore(clients.s3, bucket),
+    openTarget: (bucket) => new S3TargetBucket(clients.s3, bucket, clock, random),
     executions: new StepFunctionsExecutions(clients.stepFunctions, async (machine) =>
       names.getMachine(machine),
     ),

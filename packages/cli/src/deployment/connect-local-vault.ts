@@ -57,6 +57,9 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
     services,
     openChunkIndex: async () => services.index,
     openWork: () => services.work,
+    openTarget: (bucket) => {
+      throw new NotSupportedError(`bucket ${bucket} is not written to from a vault in a directory`);
+    },
     executions: {
       start: refuse,
       find: refuse,

@@ -11,6 +11,7 @@ import type {
   ResourceRow,
   SnapshotStates,
   SnapshotWriter,
+  TargetBucket,
   WorkStore,
 } from '@holdfast/engine';
 import type { ProtectionFact, SourceFacts } from '@holdfast/aws/inventory';
@@ -82,6 +83,8 @@ export interface Connection {
    */
   openChunkIndex(): Promise<ChunkIndex>;
   openWork(bucket: string): Pick<WorkStore, 'get'>;
+  /** A bucket that restores write to, with the caller's own rights: none of Holdfast's functions may delete there. */
+  openTarget(bucket: string): TargetBucket;
   readonly executions: Executions;
   /** Snapshots in EBS, which images consist of. */
   readonly snapshots: SnapshotStates;

@@ -1,92 +1,86 @@
-import { InvalidInputError, listEntries, type PointReader, type PointRow, unreadOf } from '@holdfast/engine';
-import type { OverwriteRule, RestoreDestination } from '@holdfast/engine/model';
-import { type ExtraEntry, findExtraEntries, removeExtraEntries, type RemovedExtra } from '@holdfast/node';
-import type { Connection } from '../deployment/connection.ts';
+import { InvalidInputError, type PointRow, unreadOf } from '@holdfast/engine';
+import type { OverwriteRule, RestoreDestination, RestoreReport } from '@holdfast/engine/model';
 import { isImage } from '../names/open-point.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
+import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { bytesText, numberText, pathText } from '../terminal/text.ts';
+import { bytesText, countText, numberText, pathFields } from '../terminal/text.ts';
+import { type Extra, namesShown, type RemovedExtra } from './extra.ts';
+import { exitCodeOfReport } from './restore-report.ts';
 
-const shown = 20;
+/** True of a place that may have something that a point has not. */
+export function canHaveExtra({ directory, bucket, original }: RestoreDestination): boolean {
+  return directory !== undefined || bucket !== undefined || original === true;
+}
 
-/**
- * Checks that what a point does not have may be deleted from a destination.
- * @throws {@link UsageError} it is no directory here, or what differs would be left there.
- * @throws {@link InvalidInputError} the point does not say what there was.
- */
-export function checkDeleteExtra(
-  point: PointRow,
-  { directory }: RestoreDestination,
-  { overwrite, toFile }: { readonly overwrite: OverwriteRule; readonly toFile?: string | undefined },
-): void {
-  if (directory === undefined || toFile !== undefined)
-    throw new UsageError(
-      '--delete-extra goes with --to-directory only: restores delete nothing from buckets, and volumes and machines are new',
-    );
+/** @throws {@link UsageError} what differs would be left there. */
+export function checkReplaces(overwrite: OverwriteRule): void {
   if (overwrite === 'never')
     throw new UsageError(
       '--delete-extra goes with --overwrite if-different: the place would not be as the point otherwise',
     );
+}
+
+/**
+ * Checks that what a point does not have may be deleted from a destination.
+ * @throws {@link UsageError} nothing can be there, or what differs would be left there.
+ * @throws {@link InvalidInputError} the point does not say what there was.
+ */
+export function checkDeleteExtra(
+  point: PointRow,
+  destination: RestoreDestination,
+  { overwrite, toFile }: { readonly overwrite: OverwriteRule; readonly toFile?: string | undefined },
+): void {
+  if (!canHaveExtra(destination) || toFile !== undefined)
+    throw new UsageError(
+      '--delete-extra goes with --to-directory, --to-bucket and --to-original: volumes and machines are new',
+    );
+  checkReplaces(overwrite);
   if (isImage(point))
     throw new InvalidInputError(`point ${point.pointId} is an image: --delete-extra is for points of files`);
   const { missing } = unreadOf(point);
   if (missing > 0)
     throw new InvalidInputError(
-      `point ${point.pointId} lacks ${missing === 1 ? '1 entry' : `${numberText(missing)} entries`} that could not be read, which --delete-extra would delete from the directory; ` +
+      `point ${point.pointId} lacks ${missing === 1 ? '1 entry' : `${numberText(missing)} entries`} that could not be read, which --delete-extra would delete from the place; ` +
         'leave it out, or take a clean point',
     );
 }
 
-/** Finds what the directory has and the point has not, within the paths that are restored. */
-export async function findExtra(
-  reader: PointReader,
-  directory: string,
-  paths: readonly string[] | undefined,
-  { services, localVault }: Connection,
-  signal: AbortSignal,
-): Promise<readonly ExtraEntry[]> {
-  return findExtraEntries({
-    root: directory,
-    below: paths?.filter((path) => path.endsWith('/')),
-    async *listPoint(below) {
-      for await (const entry of listEntries(reader, below, true, signal))
-        if ('file' in entry) yield entry.file.entry.path;
-    },
-    precious: localVault === undefined ? [] : [localVault.root, localVault.keyFile],
-    random: services.random,
-    signal,
-  });
+/** True when a restore left the place with all that the point has, as the point has it. */
+export function isAllBack(report: Partial<RestoreReport>): boolean {
+  const { state, files, kept = 0 } = report;
+  const isOver = state === 'completed' || state === 'completed-with-warnings';
+  return isOver && files !== undefined && kept === 0 && exitCodeOfReport(report) === exitCodes.ok;
+}
+
+/** Said where something is not as the point has it. */
+export const notWholeText =
+  'not everything is as the point has it, so nothing was deleted; repeat it when that is mended';
+
+function extraText({ count, unit }: Pick<Extra, 'count' | 'unit'>): string {
+  if (unit === 'object') return countText(count, unit);
+  return count === 1 ? '1 entry' : `${numberText(count)} entries`;
 }
 
 /** Shows what would go: people decide by it. */
 export async function printExtra(
-  extra: readonly ExtraEntry[],
-  directory: string,
+  { count, bytes, first, place, unit }: Extra,
   print: (line: string) => Promise<void> | void,
 ): Promise<void> {
-  const what = extra.length === 1 ? '1 entry' : `${numberText(extra.length)} entries`;
-  const bytes = extra.reduce((sum, one) => sum + one.bytes, 0);
-  if (extra.length === 0) return print(`extra: nothing in ${directory} that the point does not have`);
-  await print(`extra: ${what} in ${directory} that the point does not have, ${bytesText(bytes)}:`);
-  for (const { path } of extra.slice(0, shown)) await print(`  ${pathText(Buffer.from(path, 'latin1'))}`);
-  if (extra.length > shown) await print(`  … and ${numberText(extra.length - shown)} more`);
+  if (count === 0) return print(`extra: nothing in ${place} that the point does not have`);
+  await print(
+    `extra: ${extraText({ count, unit })} in ${place} that the point does not have, ${bytesText(bytes)}:`,
+  );
+  for (const path of first) await print(`  ${path}`);
+  if (count > first.length) await print(`  … and ${numberText(count - first.length)} more`);
+  if (unit === 'object') await print('each would get a delete marker, and stay as an earlier version');
 }
 
-/** Deletes what was shown, once everything is restored. */
-export async function deleteExtra(
-  extra: readonly ExtraEntry[],
-  directory: string,
-  out: Output,
-): Promise<RemovedExtra> {
-  const removed = removeExtraEntries({ root: directory }, extra);
-  if (out.json) return removed;
-  for (const { path, reason } of removed.left.slice(0, shown))
-    await out.line(`not deleted: ${path}: ${reason}`);
-  await out.line(
-    `deleted ${numberText(removed.removed)} of ${numberText(extra.length)} extra, ${bytesText(removed.bytes)}`,
-  );
-  return removed;
+/** Prints all of it, each on a line, for programs. */
+export async function recordExtra(extra: Extra, out: Output): Promise<void> {
+  for await (const { path, bytes } of extra.list())
+    await out.record({ ...pathFields(path), kind: 'extra', size: bytes, in: extra.place });
 }
 
 /**
@@ -94,12 +88,52 @@ export async function deleteExtra(
  * @returns false where somebody says no.
  */
 export async function confirmExtra(
-  extra: readonly ExtraEntry[],
-  directory: string,
+  extra: Extra,
   isConfirmed: boolean,
   { out, warn, confirm }: Pick<CommandContext, 'out' | 'warn' | 'confirm'>,
 ): Promise<boolean> {
-  await printExtra(extra, directory, out.json ? warn : async (line) => out.line(line));
-  if (extra.length === 0 || isConfirmed) return true;
-  return confirm(`delete ${extra.length === 1 ? 'it' : 'them'} when everything is restored?`);
+  await printExtra(extra, out.json ? warn : async (line) => out.line(line));
+  if (extra.count === 0 || isConfirmed) return true;
+  return confirm(`delete ${extra.count === 1 ? 'it' : 'them'} when everything is restored?`);
+}
+
+const namesInLine = 3;
+
+/** The same in a line, beside others. */
+export function shortExtraText(extra: Extra): string {
+  const { count, bytes, first, place } = extra;
+  if (count === 0) return `nothing in ${place} that the point does not have`;
+  const names = first.slice(0, namesInLine);
+  const more = count > names.length ? `, … and ${numberText(count - names.length)} more` : '';
+  return `${extraText(extra)} in ${place} that the point does not have, ${bytesText(bytes)}: ${names.join(', ')}${more}`;
+}
+
+export async function removeExtra(
+  extra: Extra,
+  progress: Pick<CommandContext['progress'], 'report'>,
+): Promise<RemovedExtra> {
+  return extra.remove((files) =>
+    progress.report({ step: 'remove', files, filesTotal: extra.count, unit: 'object', bytes: 0 }),
+  );
+}
+
+/** Deletes what was shown, once everything is restored, and says what stays. */
+export async function deleteShown(
+  extra: Extra,
+  { out, progress }: Pick<CommandContext, 'out' | 'progress'>,
+): Promise<RemovedExtra> {
+  const removed = await removeExtra(extra, progress);
+  if (out.json) return removed;
+  const named = removed.left.slice(0, namesShown);
+  for (const { path, reason } of named) await out.line(`not deleted: ${path}: ${reason}`);
+  if (removed.leftCount > named.length)
+    await out.line(`not deleted: … and ${numberText(removed.leftCount - named.length)} more`);
+  await out.line(
+    `deleted ${numberText(removed.removed)} of ${numberText(extra.count)} extra, ${bytesText(removed.bytes)}`,
+  );
+  return removed;
+}
+
+export function exitCodeOfRemoved({ leftCount }: RemovedExtra): ExitCode {
+  return leftCount > 0 ? exitCodes.failed : exitCodes.ok;
 }

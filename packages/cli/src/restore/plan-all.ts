@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   BackupError,
   findThaw,
+  isOfKind,
   mapConcurrent,
   type PointChoice,
   type PointRow,
@@ -16,11 +17,14 @@ import {
   ThawRequest,
 } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
+import { checkReadable } from '../names/archived-point.ts';
 import { isImage, openPoint } from '../names/open-point.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { exitCodes, saysDamage } from '../terminal/exit-codes.ts';
 import { type ChosenPart, placeParts } from './choose-all.ts';
+import { canHaveExtra, checkDeleteExtra } from './delete-extra.ts';
+import { type Extra, findExtra } from './extra.ts';
 import { measureImage, quoteOf, workersOf } from './preview-restore.ts';
 import { exitCodeOfReport, findReport } from './restore-report.ts';
 import { checkAllowed, checkDestination, type DestinationValues, restoreInput } from './restore-request.ts';
@@ -33,6 +37,8 @@ export interface AllWishes {
   readonly choice: PointChoice;
   readonly destinations: DestinationValues;
   readonly overwrite: OverwriteRule;
+  /** Buckets and directories become equal to the points. */
+  readonly isExact: boolean;
   readonly thaw: ThawOptions;
   readonly workers: number;
   /** Say what it would do, and do nothing. */
@@ -49,6 +55,10 @@ interface QuotedPart extends ChosenPart {
   readonly thawDollars?: number | undefined;
   /** Why nothing can be said about it; the restore would meet the same. */
   readonly problem?: BackupError | undefined;
+  /** What its place has besides, where that is to go. */
+  readonly extra?: Extra | undefined;
+  /** Why nothing is deleted from its place, though it was asked for. */
+  readonly extraProblem?: BackupError | undefined;
 }
 
 /** A part as it goes to the restore machine, and what an earlier command of the same words did about it. */
@@ -72,7 +82,7 @@ export async function planParts(
   connection: Connection,
   context: CommandContext,
 ): Promise<readonly PlannedPart[]> {
-  const { destinations, overwrite, thaw } = wishes;
+  const { destinations, overwrite, isExact, thaw } = wishes;
   const placed = placeParts(points, destinations, wishes.isQuoteOnly);
   const buckets = await connection.deployment.findRestoreBuckets();
   for (const { point, destination } of placed) {
@@ -83,14 +93,22 @@ export async function planParts(
     checkAllowed(point, destination, { ...connection.deployment, buckets });
   }
   const quoted = await Array.fromAsync(
-    mapConcurrent(placed, looksAtOnce, async (part) => quotePart(part, thaw, connection, context)),
+    mapConcurrent(placed, looksAtOnce, async (part) => {
+      const priced = await quotePart(part, thaw, connection, context);
+      return isExact ? addExtra(priced, overwrite, connection, context) : priced;
+    }),
   );
   const withInput = quoted.map((part) => ({
     ...part,
     input:
       part.destination === undefined
         ? undefined
-        : restoreInput(part.point, part.destination, { paths: undefined, overwrite, thaw }),
+        : restoreInput(part.point, part.destination, {
+            paths: undefined,
+            overwrite,
+            ...(isExact && canHaveExtra(part.destination) && { deleteExtra: true }),
+            thaw,
+          }),
   }));
   return findEarlier(withInput, connection);
 }
@@ -120,6 +138,26 @@ async function quotePart(
     // One of them that is damaged must not keep all the others from being restored.
     if (!(error instanceof BackupError) || !saysDamage(error.kind)) throw error;
     return { ...part, quote: undefined, problem: error };
+  }
+}
+
+/** Finds what the place of a part has besides. One of which that cannot be told is restored all the same. */
+async function addExtra(
+  part: QuotedPart,
+  overwrite: OverwriteRule,
+  connection: Connection,
+  { signal }: CommandContext,
+): Promise<QuotedPart> {
+  const { point, destination } = part;
+  if (destination === undefined || part.problem !== undefined || !canHaveExtra(destination)) return part;
+  try {
+    checkDeleteExtra(point, destination, { overwrite });
+    const reader = await openPoint(connection, point);
+    await checkReadable(connection.services.store, reader.root, connection.deployment.vaultBucket);
+    return { ...part, extra: await findExtra({ point, reader, destination, connection, signal }) };
+  } catch (error) {
+    if (!isOfKind(error, 'input', 'target', 'denied', 'archived', 'damage', 'absent')) throw error;
+    return { ...part, extraProblem: error };
   }
 }
 

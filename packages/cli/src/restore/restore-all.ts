@@ -20,8 +20,10 @@ import {
   wideOnly,
   words,
 } from '../terminal/table.ts';
-import { bytesText, countText, durationText } from '../terminal/text.ts';
+import { bytesText, countText, durationText, numberText } from '../terminal/text.ts';
 import { type ChosenPart, type ChosenResources, chooseResources } from './choose-all.ts';
+import { exitCodeOfRemoved, isAllBack, removeExtra, shortExtraText } from './delete-extra.ts';
+import type { RemovedExtra } from './extra.ts';
 import { type AllWishes, type PlannedPart, planParts, sumQuotes } from './plan-all.ts';
 import { restoreHere } from './restore-here.ts';
 import { exitCodeOfReport, findReport } from './restore-report.ts';
@@ -39,6 +41,9 @@ interface EndedPart {
   readonly exitCode: ExitCode;
   /** In words, for people. */
   readonly result: string;
+  /** All of it is there as the point has it. */
+  readonly isWhole: boolean;
+  readonly removed?: RemovedExtra;
 }
 
 /**
@@ -53,23 +58,41 @@ export async function restoreAll(
   connection: Connection,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { out, clock } = context;
   const { catalog } = connection.services;
-  const now = clock.now();
+  const now = context.clock.now();
   const plans = await connection.deployment.findPlans();
   const chosen = await chooseResources(catalog, { plan: wishes.plan, plans, ...wishes.choice }, now);
   const parts = await planParts(chosen.points, wishes, connection, context);
+  try {
+    return await restorePlanned(parts, chosen, wishes, connection, context);
+  } finally {
+    for (const { extra } of parts) await extra?.close();
+  }
+}
+
+async function restorePlanned(
+  parts: readonly PlannedPart[],
+  chosen: ChosenResources,
+  wishes: AllWishes,
+  connection: Connection,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { out } = context;
   if (!out.json) await printPlan(parts, chosen, wishes, context);
   const open = parts.filter(({ state }) => state !== 'done already').length;
   if (wishes.isPreview || open === 0) {
     if (out.json) await out.document(documentOf(parts, chosen, undefined));
     return exitCodeOfAll([], parts, chosen.without);
   }
-  if (!wishes.isConfirmed && !(await context.confirm(`restore ${countText(open, 'resource')}?`))) {
+  const extra = parts.reduce((sum, part) => sum + (part.extra?.count ?? 0), 0);
+  const deleting =
+    extra === 0 ? '' : `, and delete ${numberText(extra)} that the points do not have when all are back`;
+  if (!wishes.isConfirmed && !(await context.confirm(`restore ${countText(open, 'resource')}${deleting}?`))) {
     context.warn('nothing was restored');
     return exitCodes.failed;
   }
-  const ended = await restoreParts(parts, wishes, connection, context);
+  const restored = await restoreParts(parts, wishes, connection, context);
+  const ended = await deleteExtras(restored, context);
   if (out.json) await out.document(documentOf(parts, chosen, ended));
   else await printSummary(ended, out);
   return exitCodeOfAll(ended, parts, chosen.without);
@@ -113,6 +136,12 @@ async function printPlan(
   if (suspects.length > 0) await out.line('with --clean, the last clean point of each is taken');
   for (const { point, problem } of parts)
     if (problem !== undefined) await out.line(`damaged    ${point.resourceArn}: ${problem.message}`);
+  for (const { point, extra, extraProblem } of parts) {
+    const arn = point.resourceArn;
+    if (extraProblem !== undefined)
+      await out.line(`extra      ${arn}: nothing is deleted there: ${extraProblem.message}`);
+    else if (extra !== undefined) await out.line(`extra      ${arn}: ${shortExtraText(extra)}`);
+  }
   const quote = sumQuotes(parts);
   await out.line(
     `quote      ${countText(parts.length, 'resource')}, ${countText(quote.files, 'file')}, ${bytesText(quote.bytes)} to write, ` +
@@ -172,6 +201,7 @@ async function restoreParts(
         bytes: 0,
         exitCode: exitCodeOf(error),
         result: `failed: ${error.message}`,
+        isWhole: false,
       };
     }
   };
@@ -212,17 +242,25 @@ function endOf(part: PlannedPart, execution: string, report: Partial<RestoreRepo
   const { files = 0, bytes = 0, failed = 0, kept = 0, same = 0 } = report;
   const made = report.instance?.instanceId ?? report.volumes?.map(({ volumeId }) => volumeId).join(' ');
   const result = made ?? resultText({ files, failed, kept, same });
-  return { part, execution, files, bytes, exitCode: exitCodeOfReport(report), result };
+  const exitCode = exitCodeOfReport(report);
+  return { part, execution, files, bytes, exitCode, result, isWhole: isAllBack(report) };
 }
 
 async function restorePartHere(
   part: PlannedPart,
   directory: string,
-  { overwrite, thaw, workers }: AllWishes,
+  { overwrite, isExact, thaw, workers }: AllWishes,
   connection: Connection,
   context: CommandContext,
 ): Promise<EndedPart> {
-  const request = { point: part.point, paths: undefined, overwrite, thaw, workers };
+  const request = {
+    point: part.point,
+    paths: undefined,
+    overwrite,
+    ...(isExact && { deleteExtra: true as const }),
+    thaw,
+    workers,
+  };
   const { outcome, execution } = await restoreHere(request, directory, connection, context);
   const { written, same, kept, bytes, failed } = outcome;
   const result = resultText({
@@ -232,7 +270,8 @@ async function restorePartHere(
     same,
   });
   const exitCode = exitCodeOfReport({ failed: failed.length, failedFiles: [...failed] });
-  return { part, execution, files: written + same, bytes, exitCode, result };
+  const isWhole = exitCode === exitCodes.ok && kept === 0;
+  return { part, execution, files: written + same, bytes, exitCode, result, isWhole };
 }
 
 function resultText({
@@ -247,6 +286,51 @@ function resultText({
   readonly same: number;
 }): string {
   return `${countText(files, 'file')}: ${same} the same already, ${kept} different and left, ${failed} failed`;
+}
+
+/** Deletes what was shown of places where everything is back; the others keep all that they have. */
+async function deleteExtras(
+  ended: readonly EndedPart[],
+  context: CommandContext,
+): Promise<readonly EndedPart[]> {
+  const after: EndedPart[] = [];
+  for (const end of ended) {
+    context.signal.throwIfAborted();
+    after.push(await deleteExtraOf(end, context));
+  }
+  return after;
+}
+
+async function deleteExtraOf(
+  end: EndedPart,
+  { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
+): Promise<EndedPart> {
+  const { part, result } = end;
+  const { extra, extraProblem } = part;
+  const because = (why: string): EndedPart => ({
+    ...end,
+    exitCode: end.exitCode === exitCodes.ok ? exitCodes.failed : end.exitCode,
+    result: `${result}; nothing deleted: ${why}`,
+  });
+  if (extraProblem !== undefined) return because(extraProblem.message);
+  if (extra === undefined || (extra.count === 0 && end.isWhole)) return end;
+  if (!end.isWhole) return because('not everything is as the point has it');
+  try {
+    const removed = await removeExtra(extra, progress);
+    const [first] = removed.left;
+    const left =
+      first === undefined ? '' : `, ${removed.leftCount} left, such as ${first.path}: ${first.reason}`;
+    return {
+      ...end,
+      removed,
+      exitCode: exitCodeOfRemoved(removed),
+      result: `${result}; ${removed.removed} of ${extra.count} extra deleted${left}`,
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof BackupError)) throw error;
+    return because(error.message);
+  }
 }
 
 /** One progress of all restores, for people. */
@@ -332,6 +416,7 @@ function documentOf(
         before: state,
         quote: quote ?? null,
         problem: problem?.message ?? null,
+        extra: extraFields(part, end),
         ...(end && {
           execution: end.execution ?? null,
           files: end.files,
@@ -346,6 +431,13 @@ function documentOf(
   };
 }
 
+function extraFields({ extra, extraProblem }: PlannedPart, end: EndedPart | undefined) {
+  if (extraProblem !== undefined) return { problem: extraProblem.message };
+  if (extra === undefined) return null;
+  const { count, bytes, first, place } = extra;
+  return { place, count, bytes, first, removed: end?.removed ?? null };
+}
+
 /** Damage comes before other failures; a resource without a point is one. */
 function exitCodeOfAll(
   ended: readonly EndedPart[],
@@ -355,6 +447,9 @@ function exitCodeOfAll(
   const codes = ended.map(({ exitCode }) => exitCode);
   if (codes.includes(exitCodes.damaged) || parts.some(({ problem }) => problem !== undefined))
     return exitCodes.damaged;
-  const isWhole = without.length === 0 && codes.every((code) => code === exitCodes.ok);
-  return isWhole ? exitCodes.ok : exitCodes.failed;
+  const isAllWell =
+    without.length === 0 &&
+    codes.every((code) => code === exitCodes.ok) &&
+    parts.every(({ extraProblem }) => extraProblem === undefined);
+  return isAllWell ? exitCodes.ok : exitCodes.failed;
 }

@@ -8,7 +8,7 @@ import type { CommandContext } from '../terminal/command.ts';
 import { recordRestore } from './restore-machine.ts';
 
 export interface LocalRequest
-  extends Required<Pick<RestoreInput, 'overwrite' | 'thaw'>>, Pick<RestoreInput, 'paths'> {
+  extends Required<Pick<RestoreInput, 'overwrite' | 'thaw'>>, Pick<RestoreInput, 'paths' | 'deleteExtra'> {
   readonly point: PointRow;
   /** Threads, for a vault in a directory. */
   readonly workers: number;
@@ -25,7 +25,7 @@ export async function restoreHere(
   context: CommandContext,
 ): Promise<{ readonly outcome: RestoreOutcome; readonly execution?: string }> {
   const { progress, signal } = context;
-  const { point, paths, overwrite, thaw } = request;
+  const { point, paths, overwrite, deleteExtra, thaw } = request;
   if (connection.localVault !== undefined) {
     const { resourceArn, pointId } = point;
     const outcome = await restoreDirectory({
@@ -48,7 +48,11 @@ export async function restoreHere(
     isImage(point) && paths !== undefined
       ? await openImageFiles(await openPoint(connection, point), paths, { ...context, openSnapshots })
       : undefined;
-  const execution = await recordRestore({ point, directory, paths, thaw }, connection, context);
+  const execution = await recordRestore(
+    { point, directory, paths, ...(deleteExtra === true && { overwrite, deleteExtra }), thaw },
+    connection,
+    context,
+  );
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });
   const options = { target, overwrite, onProgress: progress.report, signal };
   const outcome =

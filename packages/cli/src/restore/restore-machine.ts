@@ -58,11 +58,11 @@ export async function waitForRestore(
  * @throws {@link ExecutionFailedError} it did not succeed; the message has the machine's reason.
  */
 export async function recordRestore(
-  { point, directory, paths, thaw }: LocalRestore,
+  { point, directory, paths, overwrite, deleteExtra, thaw }: LocalRestore,
   connection: Connection,
   context: CommandContext,
 ): Promise<string> {
-  const input = restoreInput(point, { directory }, { paths, thaw });
+  const input = restoreInput(point, { directory }, { paths, overwrite, deleteExtra, thaw });
   const execution = await startRestore(connection, input).catch((error: unknown) => {
     if (!(error instanceof BackupError)) throw error;
     throw new RestoreUnrecordedError(
@@ -82,7 +82,7 @@ export async function recordRestore(
   return execution;
 }
 
-interface LocalRestore extends Pick<RestoreInput, 'paths' | 'thaw'> {
+interface LocalRestore extends Pick<RestoreInput, 'paths' | 'overwrite' | 'deleteExtra' | 'thaw'> {
   readonly point: PointRow;
   readonly directory: string;
 }

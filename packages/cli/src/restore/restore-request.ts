@@ -177,7 +177,7 @@ export function checkAllowed(
     checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
 }
 
-export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'thaw' | 'dryRun'>;
+export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'deleteExtra' | 'thaw' | 'dryRun'>;
 
 /**
  * The input of the restore machine (docs/restore.md).
@@ -186,11 +186,19 @@ export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'thaw' | 
 export function restoreInput(
   { pointId: point }: PointRow,
   destination: RestoreDestination,
-  { paths, overwrite, thaw = {}, dryRun }: RestoreWishes,
+  { paths, overwrite, deleteExtra, thaw = {}, dryRun }: RestoreWishes,
 ): RestoreInput {
   const { directory } = destination;
   const target = directory === undefined ? destination : { directory: placeOf(directory) };
-  return { point, paths, target, overwrite, dryRun, thaw: Object.keys(thaw).length > 0 ? thaw : undefined };
+  return {
+    point,
+    paths,
+    target,
+    overwrite,
+    deleteExtra,
+    dryRun,
+    thaw: Object.keys(thaw).length > 0 ? thaw : undefined,
+  };
 }
 
 function placeOf(directory: string): string {

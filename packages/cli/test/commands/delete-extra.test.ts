@@ -88,7 +88,9 @@ test.for([
 });
 
 test.for([
-  [['--to-bucket', 'b', '--overwrite', 'always'], '--delete-extra goes with --to-directory only'],
+  [['--to-volumes', 'eu-west-1a'], 'holds files of'],
+  [['--to-file', 'f', '--overwrite', 'always'], 'holds files of'],
+  [['--to-bucket', 'b'], '--delete-extra goes with --overwrite if-different'],
   [['--to-directory', 'd'], '--delete-extra goes with --overwrite if-different'],
 ] as const)('is refused with %j', async ([words, message]) => {
   const { cli, point } = await invaded();
@@ -107,7 +109,7 @@ test('is refused for a point that lacks what the directory may have', async () =
   const { code, err } = await cli.run('restore', pointId, ...command.slice(2), '--yes');
 
   expect(err).toContain(
-    'lacks 2 entries that could not be read, which --delete-extra would delete from the directory',
+    'lacks 2 entries that could not be read, which --delete-extra would delete from the place',
   );
   expect(code).toBe(2);
 });

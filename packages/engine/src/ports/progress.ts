@@ -9,6 +9,7 @@ export interface ProgressEvent {
     | 'commit'
     | 'consolidate'
     | 'restore'
+    | 'remove'
     | 'verify'
     | 'check'
     | 'rebuild'

@@ -30,14 +30,16 @@ const hostile = [
   `${'l'.repeat(1023)}.`,
 ];
 
+function namesOf(objects: readonly PlacedObject[]): readonly string[] {
+  return objects.map(({ path }) => Buffer.from(path).toString('utf8'));
+}
+
 /** Sentences of the {@link TargetBucket} port, as tests. */
 export function targetBucketContract({ name, make }: TargetBucketContractOptions): void {
   describe(`${name} as a bucket that is made equal to a point`, () => {
     let made: TargetBucketUnderTest;
     const list = async (...prefixes: string[]): Promise<readonly PlacedObject[]> =>
       allOf(made.bucket.list(prefixes));
-    const namesOf = (objects: readonly PlacedObject[]): readonly string[] =>
-      objects.map(({ path }) => Buffer.from(path).toString('utf8'));
 
     beforeEach(async () => {
       made = await make();

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareBytes, utf8 } from '../../src/bytes.ts';
 import { TargetEntryError, TargetUnavailableError } from '../../src/errors.ts';
@@ -61,22 +61,20 @@ test('leaves of any bucket what the point has, and every version of the rest', a
   );
 });
 
-describe('of a point in a vault', () => {
-  const search = async (below: readonly string[], prefix = '') => {
-    const harness = new Harness('extra');
-    for (const path of ['a', 'a/1', 'b/', 'b/2', 'b\0', 'c/3']) harness.source.plant(path, 'x'.repeat(100));
-    const { root } = await harness.backUp('full');
-    const reader = await harness.open(root.point);
-    const bucket = bucketOf(
-      ['a', 'a/1', 'a/1.locked', 'b/', 'b/2', 'b/../2', 'b\0', 'c/3', 'c/4', 'd'].map(
-        (name) => prefix + name,
-      ),
-    );
-    bucket.put('unrelated', 'x');
-    const found = await allOf(findExtraObjects({ reader, bucket, prefix, below }));
-    return found.map(({ path }) => Buffer.from(path).toString('utf8'));
-  };
+async function search(below: readonly string[], prefix: string): Promise<readonly string[]> {
+  const harness = new Harness('extra');
+  for (const path of ['a', 'a/1', 'b/', 'b/2', 'b\0', 'c/3']) harness.source.plant(path, 'x'.repeat(100));
+  const { root } = await harness.backUp('full');
+  const reader = await harness.open(root.point);
+  const bucket = bucketOf(
+    ['a', 'a/1', 'a/1.locked', 'b/', 'b/2', 'b/../2', 'b\0', 'c/3', 'c/4', 'd'].map((name) => prefix + name),
+  );
+  bucket.put('unrelated', 'x');
+  const found = await allOf(findExtraObjects({ reader, bucket, prefix, below }));
+  return found.map(({ path }) => Buffer.from(path).toString('utf8'));
+}
 
+describe('of a point in a vault', () => {
   test.for([
     [[''], '', ['a/1.locked', 'b/../2', 'c/4', 'd', 'unrelated']],
     [[''], 'r/', ['r/a/1.locked', 'r/b/../2', 'r/c/4', 'r/d']],

@@ -221,6 +221,13 @@ export const RestoreRequest = z
       ),
     target: RestoreDestination,
     overwrite: OverwriteRule.default('never').describe('What to do with files that the target has already.'),
+    deleteExtra: z
+      .literal(true)
+      .optional()
+      .describe(
+        'The caller is going to delete what the target has and the point has not, when everything is restored. Nothing is ' +
+          'deleted from here: it is put on the audit log.',
+      ),
     thaw: ThawRequest.prefault({}).describe('How a point in an archive class is made readable first.'),
     dryRun: z.boolean().default(false).describe('Only checks the restore and says what it would take.'),
   })
@@ -229,6 +236,14 @@ export const RestoreRequest = z
     // Runs whatever else is wrong, so that all of it is said at once.
     when: ({ value }) => typeof value === 'object' && value !== null,
   })
+  .refine(
+    ({ deleteExtra, target: { bucket, original, directory }, overwrite }) =>
+      deleteExtra === undefined || ((bucket ?? original ?? directory) !== undefined && overwrite !== 'never'),
+    {
+      path: ['deleteExtra'],
+      error: 'goes with a bucket or directory, and with "overwrite": "if-different" or "always"',
+    },
+  )
   .meta({
     title: 'Input of a Holdfast restore',
     oneOf: [{ required: ['point'] }, { required: ['resource', 'time'] }],
