@@ -6,7 +6,7 @@ import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { bytesText, countText, numberText, pathFields } from '../terminal/text.ts';
-import { type Extra, namesShown, type RemovedExtra } from './extra.ts';
+import { type Extra, namesShown, type ExtraOutcome } from './extra.ts';
 import { exitCodeOfReport } from './restore-report.ts';
 
 /** True of a place that may have something that a point has not. */
@@ -111,7 +111,7 @@ export function shortExtraText(extra: Extra): string {
 export async function removeExtra(
   extra: Extra,
   progress: Pick<CommandContext['progress'], 'report'>,
-): Promise<RemovedExtra> {
+): Promise<ExtraOutcome> {
   return extra.remove((files) =>
     progress.report({ step: 'remove', files, filesTotal: extra.count, unit: 'object', bytes: 0 }),
   );
@@ -121,7 +121,7 @@ export async function removeExtra(
 export async function deleteShown(
   extra: Extra,
   { out, progress }: Pick<CommandContext, 'out' | 'progress'>,
-): Promise<RemovedExtra> {
+): Promise<ExtraOutcome> {
   const removed = await removeExtra(extra, progress);
   if (out.json) return removed;
   const named = removed.left.slice(0, namesShown);
@@ -134,6 +134,6 @@ export async function deleteShown(
   return removed;
 }
 
-export function exitCodeOfRemoved({ leftCount }: RemovedExtra): ExitCode {
+export function exitCodeOfRemoved({ leftCount }: ExtraOutcome): ExitCode {
   return leftCount > 0 ? exitCodes.failed : exitCodes.ok;
 }

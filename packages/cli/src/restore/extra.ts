@@ -37,12 +37,12 @@ export interface Extra {
   readonly first: readonly string[];
   list(): AsyncIterable<ExtraName>;
   /** Deletes what is as it was; says afterwards what is there still. To be called when everything is restored. */
-  remove(onRemoved: (count: number) => void): Promise<RemovedExtra>;
+  remove(onRemoved: (count: number) => void): Promise<ExtraOutcome>;
   close(): Promise<void>;
 }
 
 /** What became of it. */
-export interface RemovedExtra {
+export interface ExtraOutcome {
   readonly removed: number;
   readonly bytes: number;
   /** Extra that stays. */
@@ -51,7 +51,7 @@ export interface RemovedExtra {
   readonly left: readonly { readonly path: string; readonly reason: string }[];
 }
 
-export interface ExtraSearch {
+interface ExtraSearch {
   readonly point: PointRow;
   readonly reader: PointReader;
   readonly destination: RestoreDestination;

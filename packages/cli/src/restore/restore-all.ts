@@ -23,7 +23,7 @@ import {
 import { bytesText, countText, durationText, numberText } from '../terminal/text.ts';
 import { type ChosenPart, type ChosenResources, chooseResources } from './choose-all.ts';
 import { exitCodeOfRemoved, isAllBack, removeExtra, shortExtraText } from './delete-extra.ts';
-import type { RemovedExtra } from './extra.ts';
+import type { ExtraOutcome } from './extra.ts';
 import { type AllWishes, type PlannedPart, planParts, sumQuotes } from './plan-all.ts';
 import { restoreHere } from './restore-here.ts';
 import { exitCodeOfReport, findReport } from './restore-report.ts';
@@ -43,7 +43,7 @@ interface EndedPart {
   readonly result: string;
   /** All of it is there as the point has it. */
   readonly isWhole: boolean;
-  readonly removed?: RemovedExtra;
+  readonly removed?: ExtraOutcome;
 }
 
 /**
