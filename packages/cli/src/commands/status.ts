@@ -1,31 +1,30 @@
 import {
   type Catalog,
   isOfKind,
-  mapConcurrent,
   type PointRow,
   type QuoteDrift,
   type ResourceArn,
   type ResourceStanding,
   type RestoreRow,
   type RunRow,
+  signThresholds,
 } from '@holdfast/engine';
-import { dayMs } from '@holdfast/engine/model';
+import { dayMs, type Plans } from '@holdfast/engine/model';
 import { idDigits, ids, prose, resources, right, states, times } from '../terminal/table.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { ListedExecution } from '../deployment/executions.ts';
 import { findVanished, readCoverage, type ReadCoverage } from '../names/read-coverage.ts';
-import { judgeAll, standingFields } from '../names/resource-standing.ts';
-import { findSuspect, type SuspectPoint, suspectText, suspicionFields } from '../names/suspect-point.ts';
+import { standingFields, type WatchedResource, watchAll } from '../names/resource-standing.ts';
+import { type SuspectPoint, suspectText, suspicionFields } from '../names/suspect-point.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
 import { bytesText, countText, durationText, shortNameOf } from '../terminal/text.ts';
 
-/** Resources whose points are listed at once. */
-const lookupsAtOnce = 16;
 const cyclesShown = 5;
 const restoresShown = 10;
-const vanishedShown = 5;
+/** Names of resources in a line. */
+const namesShown = 5;
 /** Days of which restores are looked at. */
 const restoreDays = 14;
 
@@ -40,6 +39,12 @@ interface Status {
   readonly plansKnown: boolean;
   /** Resources whose newest point speaks of an attack, or comes after one that does. */
   readonly suspects: readonly SuspectPoint[];
+  /** Resources whose plan keeps points for fewer days than signs are looked for, and since when these are known. */
+  readonly forgetful: readonly {
+    readonly arn: ResourceArn;
+    readonly days: number;
+    readonly since: Date;
+  }[];
   /** Resources of the account that could be backed up; absent for a vault in a directory. */
   readonly coverage: ReadCoverage | undefined;
   /** Newest points of resources that have no tag any more. */
@@ -70,7 +75,9 @@ async function readStatus(connection: Connection, { clock, signal }: CommandCont
   const { services, executions, deployment, localVault } = connection;
   const { catalog } = services;
   const plans = await deployment.findPlans();
-  const judged = await judgeAll(catalog, plans, clock.now());
+  const now = clock.now();
+  const watched = await watchAll(catalog, plans, now);
+  const judged = watched.map(({ standing }) => standing);
   const cycles = await executions.list('cycle', cyclesShown).catch((error: unknown) => {
     // A caller who may only read the catalog still gets the rest.
     if (isOfKind(error, 'denied', 'unknown')) return error.message;
@@ -82,13 +89,14 @@ async function readStatus(connection: Connection, { clock, signal }: CommandCont
     failures: await listFailures(catalog, judged),
     drifts: await listDrifts(catalog, judged),
     plansKnown: plans !== undefined,
-    suspects: await listSuspects(catalog, judged, clock.now()),
+    suspects: watched.flatMap(({ suspect }) => suspect ?? []),
+    forgetful: listForgetful(watched, plans, now),
     coverage:
       localVault === undefined
         ? await readCoverage(connection, judged, ['buckets', 'machines'], signal)
         : undefined,
     vanished: await findVanished(catalog, judged),
-    restores: await listRestores(catalog, clock.now()),
+    restores: await listRestores(catalog, now),
     restoreBuckets: await deployment.findRestoreBuckets(),
   };
 }
@@ -114,14 +122,19 @@ async function listFailures(
   return failures;
 }
 
-async function listSuspects(
-  catalog: Catalog,
-  judged: readonly ResourceStanding[],
+/** Resources whose signs go with their points before they are looked for no more. */
+function listForgetful(
+  watched: readonly WatchedResource[],
+  plans: Plans | undefined,
   now: Date,
-): Promise<readonly SuspectPoint[]> {
-  const arns = judged.flatMap(({ resource }) => (resource.partOf === undefined ? [resource.arn] : []));
-  const found = mapConcurrent(arns, lookupsAtOnce, async (arn) => findSuspect(catalog, arn, now));
-  return (await Array.fromAsync(found)).filter((one) => one !== undefined);
+): Status['forgetful'] {
+  return watched.flatMap(({ standing: { resource }, oldest }) => {
+    const days = plans?.find(({ name }) => name === resource.plan)?.retention.keepDays;
+    if (oldest === undefined || days === undefined || days >= signThresholds.suspectDays) return [];
+    // Rules beside the days keep some of the points, and perhaps not the one that had them.
+    const since = new Date(Math.max(oldest.sourceTime.getTime(), now.getTime() - days * dayMs));
+    return [{ arn: resource.arn, days, since }];
+  });
 }
 
 async function listDrifts(catalog: Catalog, judged: readonly ResourceStanding[]): Promise<Status['drifts']> {
@@ -148,6 +161,7 @@ function statusDocument(
     drifts,
     plansKnown,
     suspects,
+    forgetful,
     restores,
     restoreBuckets,
     coverage,
@@ -173,6 +187,7 @@ function statusDocument(
       suspicion: suspicionFields(suspicion),
       lastCleanPointId: clean?.pointId ?? null,
     })),
+    signsSince: forgetful.map(({ arn, since }) => ({ arn, since })),
     vanished: vanished.map(({ resourceArn }) => resourceArn),
     drifts: drifts.map(({ arn, drift }) => ({ arn, ...drift })),
   };
@@ -206,6 +221,12 @@ async function print(
   await printAttention(judged, out);
   for (const suspect of status.suspects)
     await out.line(`suspect    ${suspect.point.resourceArn}: ${suspectText(suspect)}`);
+  if (status.forgetful.length > 0) {
+    const days = Math.min(...status.forgetful.map((one) => one.days));
+    await out.line(
+      `signs      ${countText(days, 'day')} back only for ${countText(status.forgetful.length, 'resource')}, as plans keep no more`,
+    );
+  }
   for (const { arn, drift } of status.drifts) await out.line(`quote      ${arn}: ${driftText(drift)}`);
   if (status.restores.length > 0) {
     await out.line();
@@ -258,9 +279,9 @@ async function printCoverage(
   if (vanished.length > 0)
     await out.line(
       `vanished   ${countText(vanished.length, 'resource')} with points and no tag: ${vanished
-        .slice(0, vanishedShown)
+        .slice(0, namesShown)
         .map(({ resourceArn }) => shortNameOf(resourceArn))
-        .join(', ')}${vanished.length > vanishedShown ? ', …' : ''}`,
+        .join(', ')}${vanished.length > namesShown ? ', …' : ''}`,
     );
 }
 

@@ -1,6 +1,6 @@
 import { AccessDeniedError, type PointId, type ResourceArn } from '@holdfast/engine';
-import { expect, test } from 'vitest';
-import { bucketArn, CliUnderTest, volumeArn } from '../cli-under-test.ts';
+import { expect, test, vi } from 'vitest';
+import { bucketArn, CliUnderTest, dailyPlan, volumeArn } from '../cli-under-test.ts';
 
 const point = '20261122T020000Z-00000000000000aa' as PointId;
 const oldPoint = '20261120T020000Z-00000000000000bb' as PointId;
@@ -97,6 +97,35 @@ test('gives programs the same as one document', async () => {
     cycles: [{ name: 'daily-incremental-20261123T020000Z', startedAt: '2026-11-23T02:00:01.000Z' }],
     failures: [{ resourceArn: volumeArn, error: { message: 'the volume is gone' } }],
   });
+});
+
+test('says how far back signs of an attack are known, where a plan keeps points for less time than they are looked for', async () => {
+  const cli = await mixedDeployment();
+  await cli.plantPoint({
+    pointId: '20261101T020000Z-00000000000000cc' as PointId,
+    sourceTime: new Date('2026-11-01T02:00:00Z'),
+  });
+  cli.plans = [{ ...dailyPlan, retention: { ...dailyPlan.retention, keepDays: 7 } }];
+
+  const { out } = await cli.run('status');
+
+  expect(out).toContain('signs      7 days back only for 2 resources, as plans keep no more\n');
+  expect(await cli.json('status')).toMatchObject({
+    signsSince: [
+      { arn: volumeArn, since: '2026-11-20T02:00:00.000Z' },
+      { arn: bucketArn, since: '2026-11-16T12:00:00.000Z' },
+    ],
+  });
+});
+
+test('lists the points of each resource once', async () => {
+  const cli = await mixedDeployment();
+  const list = vi.spyOn(cli.catalog.points, 'list');
+
+  await cli.run('status');
+
+  const listed = list.mock.calls.map(([arn]) => arn);
+  expect(listed.toSorted()).toEqual([volumeArn, bucketArn, 'arn:aws:s3:::typo'].toSorted());
 });
 
 test('shows a resource whose newest point lacks entries as degraded, beside its last clean point', async () => {
