@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { AnswersReporter } from './test/support/answers-reporter.ts';
 import { GapsReporter } from './test/support/gaps-reporter.ts';
 import { hangsAfterMs, patienceMs } from './test/support/patience.ts';
 
@@ -22,7 +23,7 @@ const sequence = { shuffle: { tests: true, files: true } } as const;
 
 export default defineConfig({
   test: {
-    reporters: ['default', new GapsReporter()],
+    reporters: ['default', new GapsReporter(), new AnswersReporter()],
     teardownTimeout: patienceMs,
     sequence: { seed },
     projects: [

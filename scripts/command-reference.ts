@@ -9,8 +9,9 @@ export function commandsPage(): string {
     '# All commands and options',
     '',
     'Written by `node scripts/write-command-reference.ts` out of what the program itself knows; the package of the program has the',
-    'same as man pages (`man holdfast`, `man holdfast-restore`). [The command line](cli.md) explains them.',
-    ...members.flatMap(({ name, usage, summary, words, options }) => [
+    'same as man pages (`man holdfast`, `man holdfast-restore`). [The command line](cli.md) explains them, [JSON](json.md) what',
+    'all forms of `--json` have in common.',
+    ...members.flatMap(({ name, usage, summary, words, options, answers }) => [
       '',
       `## ${name.replace('holdfast ', '')}`,
       '',
@@ -20,6 +21,7 @@ export function commandsPage(): string {
       '',
       summary,
       ...rows([...words, ...options]),
+      ...answerLines(name, answers),
     ]),
     '',
     '## Options of all commands',
@@ -41,6 +43,51 @@ function rows(entries: readonly DescribedWord[]): readonly string[] {
   return entries.length === 0
     ? []
     : ['', '| | |', '|---|---|', ...entries.map(([term, text]) => `| \`${cell(term)}\` | ${prose(text)} |`)];
+}
+
+function answerLines(name: string, answers: DescribedCommand['answers']): readonly string[] {
+  const forms = Object.entries(answers);
+  if (forms.length === 0) return [];
+  return [
+    '',
+    '| `--json` | prints | when |',
+    '|---|---|---|',
+    ...forms.map(
+      ([form, { form: kind, when }]) =>
+        `| \`${definitionName(name, form)}\` | ${kind === 'line' ? 'lines' : 'a document'} | ${prose(when)} |`,
+    ),
+  ];
+}
+
+/** Name of a form in the published schema: `hold-set.planned`. */
+function definitionName(name: string, form: string): string {
+  return `${name.replace('holdfast ', '').replaceAll(' ', '-')}.${form}`;
+}
+
+/** The JSON Schema of all that `--json` prints on stdout, as docs/cli-output.schema.json publishes it. */
+export function cliOutputSchema(): string {
+  const definitions: Record<string, unknown> = {};
+  for (const { name, answers } of describeCommands())
+    for (const [form, { form: kind, when, schema }] of Object.entries(answers)) {
+      const {
+        $schema: _,
+        $defs = {},
+        ...own
+      } = z.toJSONSchema(schema, { io: 'input', override: dropLargest });
+      // What several forms have is there once; references lead to it.
+      Object.assign(definitions, $defs);
+      const description = `${name}: ${kind === 'line' ? 'lines' : 'a document'}, ${when}`;
+      definitions[definitionName(name, form)] = { description, ...own };
+    }
+  const $schema = 'https://json-schema.org/draft/2020-12/schema';
+  const title = `What holdfast ${productVersion} prints with --json`;
+  return `${JSON.stringify({ $schema, title, $defs: definitions }, undefined, 2)}\n`;
+}
+
+/** That a count is not larger than JavaScript's largest need not be said each time. */
+function dropLargest({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
 }
 
 /** The JSON Schema of a failure with `--json`, as docs/cli-error.schema.json publishes it. */

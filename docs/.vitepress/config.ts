@@ -99,6 +99,7 @@ export default {
         'Use',
         ['The command line', '/cli'],
         ['All commands and options', '/commands'],
+        ['JSON for scripts', '/json'],
         ['Restore', '/restore'],
         ['After an attack', '/ransomware'],
         ['Quotes', '/quote'],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '@holdfast/aws';
 import { runCli } from '@holdfast/cli';
+import { checkAnswer } from '@holdfast/cli/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { listFormatFixtures, withKeyFile } from './format-fixture.ts';
 
@@ -26,6 +27,7 @@ async function run(
       throw new Error('there is no AWS');
     },
   });
+  checkAnswer(argv, { out, err });
   return { code, out, err };
 }
 

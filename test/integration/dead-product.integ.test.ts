@@ -7,6 +7,7 @@ import { DescribeSnapshotsCommand } from '@aws-sdk/client-ec2';
 import { KmsKeyring, makeClients, S3ObjectStore, SystemClock, SystemRandom } from '@holdfast/aws';
 import { EbsBlockSource, makeEbsClients } from '@holdfast/aws/ebs';
 import { connectStorage, runCli } from '@holdfast/cli';
+import { checkAnswer } from '@holdfast/cli/testing';
 import {
   type AllServices,
   backUpFiles,
@@ -93,6 +94,7 @@ async function run(
     connect: async () => Promise.reject(new Error('there is no deployment')),
     connectStorage,
   });
+  checkAnswer(argv, { out, err });
   return { code, out, err };
 }
 

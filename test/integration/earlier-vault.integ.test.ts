@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { openSource } from '@holdfast/aws';
 import { connectAws, connectStorage, runCli } from '@holdfast/cli';
+import { checkAnswer } from '@holdfast/cli/testing';
 import {
   backUpFiles,
   newestPoints,
@@ -62,7 +63,8 @@ async function adopt({ vault, keyHex }: FormatFixture): Promise<{
 /** Runs `holdfast catalog rebuild` on the vault. @returns what it reports. */
 async function rebuild({ services, names }: Awaited<ReturnType<typeof adopt>>): Promise<unknown> {
   let out = '';
-  const code = await runCli(['catalog', 'rebuild', '--json'], {
+  const argv = ['catalog', 'rebuild', '--json'];
+  const code = await runCli(argv, {
     out: async (text) => {
       out += text;
       return Promise.resolve();
@@ -87,6 +89,7 @@ async function rebuild({ services, names }: Awaited<ReturnType<typeof adopt>>): 
     connectStorage,
   });
   expect(code, out).toBe(0);
+  checkAnswer(argv, { out, err: '' });
   return JSON.parse(out);
 }
 

@@ -3,6 +3,7 @@ import { CreateKeyCommand } from '@aws-sdk/client-kms';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { openSource } from '@holdfast/aws';
 import { connectAws, connectStorage, runCli } from '@holdfast/cli';
+import { checkAnswer } from '@holdfast/cli/testing';
 import { type AllServices, backUpFiles, newId, type ResourceArn, type RunId } from '@holdfast/engine';
 import { defaultImageSettings, type Plan, RetentionRules } from '@holdfast/engine/model';
 import { beforeAll, expect, test } from 'vitest';
@@ -61,6 +62,7 @@ async function run(
       return { ...connection, deployment: { ...connection.deployment, findPlans: async () => [daily] } };
     },
   });
+  checkAnswer(argv, { out, err });
   return { code, out, err };
 }
 

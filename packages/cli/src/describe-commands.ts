@@ -1,6 +1,7 @@
 import { type CommandUnknownOpts, Help } from '@commander-js/extra-typings';
 import { productVersion } from '@holdfast/engine/model';
 import { commands } from './commands/all-commands.ts';
+import type { Answer } from './terminal/answer.ts';
 import { leavesOf, pathOf } from './terminal/help.ts';
 import { buildProgram } from './terminal/program.ts';
 
@@ -14,6 +15,8 @@ export interface DescribedCommand {
   readonly summary: string;
   readonly words: readonly DescribedWord[];
   readonly options: readonly DescribedWord[];
+  /** Forms of what it prints with `--json`, by name. */
+  readonly answers: Readonly<Record<string, Answer>>;
 }
 
 const nothing = async (): Promise<void> => {};
@@ -28,7 +31,8 @@ export function describeCommands(): readonly DescribedCommand[] {
   }) as CommandUnknownOpts;
   const help = new Help();
   return [program, ...help.visibleCommands(program).flatMap(leavesOf)].map((command) => {
-    const name = `holdfast ${pathOf(command)}`.trim();
+    const path = pathOf(command);
+    const name = `holdfast ${path}`.trim();
     return {
       name,
       usage: `${name} ${command.usage()}`.trim(),
@@ -40,6 +44,7 @@ export function describeCommands(): readonly DescribedCommand[] {
         .visibleOptions(command)
         .filter(({ long }) => command === program || long !== '--help')
         .map((option) => [help.optionTerm(option), help.optionDescription(option)]),
+      answers: commands.find((one) => one.name === path)?.answers ?? {},
     };
   });
 }

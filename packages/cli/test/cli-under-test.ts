@@ -54,7 +54,7 @@ import {
   type NamedExecution,
   runCli,
 } from '../src/index.ts';
-import { CliError } from '../src/terminal/cli-error.ts';
+import { checkAnswer } from './check-answer.ts';
 
 /** All deployments of a test file share buffers: those for packs are many times larger than what tests store. */
 const buffers = new BufferPool();
@@ -315,9 +315,8 @@ export class CliUnderTest {
         };
       },
     });
-    // What programs read of a failure is as it is documented, in every test.
-    if (argv.includes('--json') && err.endsWith('}\n'))
-      CliError.parse(JSON.parse(err.trimEnd().split('\n').at(-1) ?? ''));
+    // What programs read is as it is documented, in every test.
+    checkAnswer(argv, { out, err });
     return { code, out, err };
   }
 

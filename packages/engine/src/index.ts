@@ -57,6 +57,7 @@ export {
   type LastPoints,
   type ResourceStanding,
   type Standing,
+  standings,
 } from './plans/judge-resource.ts';
 export type { RetentionDecision } from './retention/plan-retention.ts';
 export { decideRetention, findDecidingPlan } from './maintenance/decide-retention.ts';
@@ -155,9 +156,9 @@ export { ImageRecord, pointRowOf, Root, VolumeSnapshot } from './points/root.ts'
 export { readRoot, type StoredRoot } from './points/root-store.ts';
 export { findCleanPoint, findKeptPoint, isKept, type PointChoice } from './points/kept-point.ts';
 export { findSuspicions, type PointSign, signThresholds, type Suspicion } from './signs/point-signs.ts';
-export type { NameMarks } from './signs/name-marks.ts';
+export { NameMarks } from './signs/name-marks.ts';
 export { isDegraded, unreadOf, warningOf } from './points/unread.ts';
-export type { PointWarning, UnreadFacts } from './points/unread-facts.ts';
+export { PointWarning, UnreadCounts, type UnreadFacts } from './points/unread-facts.ts';
 export { listRootNames, readListedRoot, type ListedRoot } from './points/list-roots.ts';
 export { mayMatchBelow, parseGlob, type Glob } from './find/glob.ts';
 export { findVersions, mostPointsTogether, type FoundPath, type FoundVersion } from './find/find-versions.ts';
@@ -165,7 +166,7 @@ export { openContainer } from './restore/open-container.ts';
 export type { ContainerBytes } from './restore/container-store.ts';
 export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';
 export { PointReader } from './restore/point-reader.ts';
-export { VolumeBlocks } from './restore/volume-blocks.ts';
+export { listVolumeBlocks, readBlocks } from './restore/volume-blocks.ts';
 export { checkHasBlocks, getVolume, listVolumes, type PointVolume } from './restore/point-volumes.ts';
 export {
   defaultVolumeShardLimits,
@@ -251,7 +252,7 @@ export { holdScopeText } from './holds/hold-scope.ts';
 // The audit log
 export { AuditLog, type AuditLogOptions, type AuditRecord } from './audit/audit-log.ts';
 export { recordConfiguration } from './audit/record-configuration.ts';
-export type { AuditEntry } from './audit/audit-entry.ts';
+export { AuditEntry } from './audit/audit-entry.ts';
 export { type CheckpointStep, putCheckpoint } from './audit/audit-checkpoint.ts';
 export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';
 

@@ -1,13 +1,35 @@
-import { type AuditEntry, type AuditOutcome, verifyAudit } from '@holdfast/engine';
+import { AuditEntry, type AuditOutcome, verifyAudit } from '@holdfast/engine';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { countText } from '../terminal/text.ts';
 
+const Verified = documentAnswer(
+  'always',
+  z.strictObject({
+    chains: WholeNumber,
+    entries: WholeNumber,
+    checkpoints: WholeNumber,
+    newest: z.strictObject({ date: z.string(), sha256: z.string() }).optional(),
+    problems: z.array(
+      z.strictObject({
+        problem: z.enum(['removed', 'changed', 'reordered', 'rewritten', 'unrecorded']),
+        name: z.string(),
+        message: z.string(),
+      }),
+    ),
+    /** Only with `--entries`. */
+    log: z.array(AuditEntry.strict()).optional(),
+  }),
+);
+
 export const auditVerifyCommand = defineCommand({
   name: 'audit verify',
   summary: 'Read the whole audit log, and name every entry that was removed, changed or reordered.',
+  answers: { verified: Verified },
   declare: (command) =>
     command
       .option('--entries', 'print every entry besides')
@@ -27,7 +49,7 @@ export const auditVerifyCommand = defineCommand({
       onEntry: (entry) => void entries?.push(entry),
       keptCheckpoint: checkpoint,
     });
-    if (out.json) await out.document({ ...outcome, log: entries });
+    if (out.json) await out.answer(Verified, { ...outcome, log: entries });
     else await print(outcome, entries ?? [], out);
     return outcome.problems.length > 0 ? exitCodes.damaged : exitCodes.ok;
   },

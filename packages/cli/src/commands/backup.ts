@@ -10,13 +10,15 @@ import {
 } from '@holdfast/engine';
 import { BackupType, OpenedRunReport, retentionBounds, RunReport } from '@holdfast/engine/model';
 import { backUpDirectory, type BackUpDirectoryOptions } from '@holdfast/node';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { unreadText, warnDegraded } from '../names/degraded-point.ts';
+import { degradedShape, unreadText, warnDegraded } from '../names/degraded-point.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResource } from '../names/resolve.ts';
-import { driftText, findDrift } from '../quote/quote-drift.ts';
+import { PointFields, RunFields } from '../names/row-fields.ts';
+import { driftShape, driftText, findDrift } from '../quote/quote-drift.ts';
 import { throttledText } from '../restore/restore-report.ts';
 import { choiceOption, compressionOption, numberOption, workersOption } from '../terminal/options.ts';
 import { bytesText, countText, timeText } from '../terminal/text.ts';
@@ -29,6 +31,26 @@ const EndedRun = z.object({
   point: RunReport.pick({ throttledCalls: true }).optional(),
 });
 
+const startedShape = {
+  runId: z.string(),
+  execution: z.string(),
+  resourceArn: z.string(),
+  plan: z.string(),
+  requestedType: BackupType,
+};
+const endedShape = {
+  run: RunFields,
+  point: PointFields,
+  ...degradedShape,
+  drift: z.strictObject(driftShape).optional(),
+};
+const Started = documentAnswer('without --wait', z.strictObject(startedShape));
+const Ended = documentAnswer(
+  'with --wait',
+  z.strictObject({ ...startedShape, ...endedShape, throttledCalls: WholeNumber }),
+);
+const EndedHere = documentAnswer('with --directory', z.strictObject(endedShape));
+
 interface StartedRun {
   readonly runId: RunId;
   readonly execution: string;
@@ -39,6 +61,7 @@ interface StartedRun {
 export const backupCommand = defineCommand({
   name: 'backup',
   summary: 'Back up one resource now, by the rules of its plan.',
+  answers: { started: Started, ended: Ended, directory: EndedHere },
   declare: (command) =>
     command
       .argument('[resource]')
@@ -103,7 +126,7 @@ async function backUpHere(
     );
   const degraded = await warnDegraded(point, connection, context);
   const drift = await findDrift(catalog, point.resourceArn);
-  if (context.out.json) await context.out.document({ run, point, ...degraded, drift });
+  if (context.out.json) await context.out.answer(EndedHere, { run, point, ...degraded, drift });
   else await printPoint(run, point, drift, context.out);
   return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;
 }
@@ -117,12 +140,12 @@ function checkCanRun({ arn, kind, problem }: ResourceRow): void {
   if (problem !== undefined) throw new InvalidInputError(`${arn} cannot be backed up: ${problem}`);
 }
 
-function fieldsOf({ runId, execution, resource, type }: StartedRun): Record<string, unknown> {
+function fieldsOf({ runId, execution, resource, type }: StartedRun) {
   return { runId, execution, resourceArn: resource.arn, plan: resource.plan, requestedType: type };
 }
 
 async function printStarted(started: StartedRun, { out }: CommandContext): Promise<void> {
-  if (out.json) return out.document(fieldsOf(started));
+  if (out.json) return out.answer(Started, fieldsOf(started));
   await out.line(`run ${started.runId} of ${started.resource.arn} has started (${started.type})`);
   await out.line(`execution ${started.execution}`);
 }
@@ -151,7 +174,8 @@ async function follow(
   const degraded = await warnDegraded(point, { services }, context);
   const drift = await findDrift(catalog, point.resourceArn);
   const { throttledCalls = 0 } = parseOutput(state.output, EndedRun)?.point ?? {};
-  if (out.json) await out.document({ ...fieldsOf(started), run, point, throttledCalls, ...degraded, drift });
+  if (out.json)
+    await out.answer(Ended, { ...fieldsOf(started), run, point, throttledCalls, ...degraded, drift });
   else await printPoint(run, point, drift, out);
   if (throttledCalls > 0 && !out.json) await out.line(throttledText(throttledCalls));
   return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;

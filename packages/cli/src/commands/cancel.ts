@@ -1,10 +1,23 @@
-import { failRun, type RunRow } from '@holdfast/engine';
+import { failRun, type RunRow, runStates } from '@holdfast/engine';
+import * as z from 'zod';
+import { documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { resolveRun } from '../names/resolve.ts';
+
+const Cancelled = documentAnswer(
+  'always',
+  z.strictObject({
+    runId: z.string(),
+    resourceArn: z.string(),
+    state: z.enum(runStates),
+    cancelled: z.boolean(),
+  }),
+);
 
 export const cancelCommand = defineCommand({
   name: 'cancel',
   summary: 'Stop a run. Nothing of it becomes a point; a run that is over is left as it is.',
+  answers: { cancelled: Cancelled },
   declare: (command) => command.argument('<run>'),
   async run(context, _options, text) {
     const { services, executions } = await context.connect();
@@ -27,7 +40,7 @@ export const cancelCommand = defineCommand({
 async function report(run: RunRow, hasCancelled: boolean, { out }: CommandContext): Promise<void> {
   const { runId, resourceArn, state } = run;
   if (out.json) {
-    await out.document({ runId, resourceArn, state, cancelled: hasCancelled });
+    await out.answer(Cancelled, { runId, resourceArn, state, cancelled: hasCancelled });
   } else if (state === 'cancelling') {
     await out.line(
       `run ${runId} of ${resourceArn} has been asked to stop; whoever drives it will see it at its next step`,

@@ -9,6 +9,7 @@ import { UsageError } from '../terminal/errors.ts';
 export const catCommand = defineCommand({
   name: 'cat',
   summary: 'Write a file out of an image to stdout. Of a resource, out of its newest point.',
+  answers: {},
   declare: (command) => command.argument('<point|resource>').argument('[path]', pathWord),
   async run(context, _, word, typed) {
     const { connect, out, clock, signal, warn } = context;

@@ -1,9 +1,26 @@
 import { openVault, rebuildCatalog, type RebuildPlace, type RebuildReport } from '@holdfast/engine';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
+import { FailureFields } from '../names/row-fields.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { countText } from '../terminal/text.ts';
+
+const Rebuilt = documentAnswer(
+  'always',
+  z.strictObject({
+    resources: WholeNumber,
+    points: WholeNumber,
+    packs: WholeNumber,
+    chunks: WholeNumber,
+    /** Only the first of them. */
+    damagedPacks: z.array(z.string()),
+    damaged: WholeNumber,
+    failures: FailureFields,
+  }),
+);
 
 const executionsLookedAt = 20;
 const packsShown = 20;
@@ -11,6 +28,7 @@ const packsShown = 20;
 export const catalogRebuildCommand = defineCommand({
   name: 'catalog rebuild',
   summary: 'Write the catalog and the chunk index anew from the vault: after a table was lost or damaged.',
+  answers: { rebuilt: Rebuilt },
   declare: (command) =>
     command.option('--after <place>', 'go on where an earlier call stopped, as it said when it ended'),
   async run(context, { after }) {
@@ -34,7 +52,7 @@ export const catalogRebuildCommand = defineCommand({
         context.warn(`it can go on from there: holdfast catalog rebuild --after ${placeText(place)}`);
       throw error;
     }
-    if (context.out.json) await context.out.document(report);
+    if (context.out.json) await context.out.answer(Rebuilt, report);
     else await print(report, context);
     if (report.failures.count > 0) return exitCodes.failed;
     return report.damaged > 0 ? exitCodes.damaged : exitCodes.ok;

@@ -1,16 +1,47 @@
-import { type CoveredItem, type PointRow, priceStored } from '@holdfast/engine';
+import { type CoveredItem, type PointRow, priceStored, standings as allStandings } from '@holdfast/engine';
+import { ResourceKind } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { inventoryParts } from '../deployment/connection.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
-import { findVanished, readCoverage, type ReadCoverage } from '../names/read-coverage.ts';
+import { findVanished, readCoverage, type ReadCoverage, UnknownParts } from '../names/read-coverage.ts';
 import { judgeAll } from '../names/resource-standing.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { prose, resources, right, states, times } from '../terminal/table.ts';
 import { bytesText, countText, shortNameOf } from '../terminal/text.ts';
 
+const Covered = documentAnswer(
+  'always',
+  z.strictObject({
+    resources: z.array(
+      z.strictObject({
+        resourceArn: z.string(),
+        kind: z.enum([...ResourceKind.options, 'efs-file-system', 'database', 'dynamodb-table']),
+        name: z.string().optional(),
+        bytes: WholeNumber.optional(),
+        coverage: z.enum(['backed-up', 'no-plan', 'unsupported', 'empty']),
+        standing: z.enum(allStandings).optional(),
+        reason: z.string().optional(),
+        copyDollarsMonth: z.number().optional(),
+      }),
+    ),
+    vanished: z.array(
+      z.strictObject({
+        resourceArn: z.string(),
+        lastPointId: z.string(),
+        lastSourceTime: Time,
+        expiresAt: Time,
+      }),
+    ),
+    unknown: UnknownParts,
+  }),
+);
+
 export const coverageCommand = defineCommand({
   name: 'coverage',
   summary: 'List what of the account holds data and is not backed up, by size, tagged or not.',
+  answers: { covered: Covered },
   declare: (command) =>
     command
       .option('--all', 'what is backed up, or empty, too')
@@ -25,7 +56,8 @@ export const coverageCommand = defineCommand({
     const shown = coverage.items
       .filter((one) => all === true || isOpen(one) || one.coverage === 'unsupported')
       .toSorted((a, b) => rankOf(a) - rankOf(b) || sizeOf(b) - sizeOf(a));
-    if (context.out.json) await context.out.document(documentOf({ ...coverage, items: shown }, vanished));
+    if (context.out.json)
+      await context.out.answer(Covered, documentOf({ ...coverage, items: shown }, vanished));
     else await print(coverage, shown, vanished, context);
     // What nobody looked at may be anything.
     const isCovered = !coverage.items.some(isOpen) && vanished.length === 0 && coverage.unknown.length === 0;
@@ -52,19 +84,19 @@ function sizeOf({ item: { bytes = Infinity } }: CoveredItem): number {
 function documentOf({ items, unknown }: ReadCoverage, vanished: readonly PointRow[]) {
   return {
     resources: items.map(({ item, coverage, standing, reason }) => ({
-      arn: item.arn,
+      resourceArn: item.arn,
       kind: item.kind,
-      name: item.name ?? null,
-      bytes: item.bytes ?? null,
+      name: item.name,
+      bytes: item.bytes,
       coverage,
-      standing: standing ?? null,
-      reason: reason ?? null,
-      copyDollarsMonth: item.bytes === undefined ? null : priceStored(item.bytes),
+      standing,
+      reason,
+      copyDollarsMonth: item.bytes === undefined ? undefined : priceStored(item.bytes),
     })),
     vanished: vanished.map(({ resourceArn, pointId, sourceTime, expiresAt }) => ({
-      arn: resourceArn,
-      newestPointId: pointId,
-      sourceTime,
+      resourceArn,
+      lastPointId: pointId,
+      lastSourceTime: sourceTime,
       expiresAt,
     })),
     unknown,

@@ -1,6 +1,7 @@
 import { newId } from '@holdfast/engine';
 import { BackupType, CycleReport, getPlan } from '@holdfast/engine/model';
 import * as z from 'zod';
+import { documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { failureText, noteProgress, parseOutput, waitForExecution } from '../deployment/executions.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
@@ -12,9 +13,22 @@ import { bytesText, countText } from '../terminal/text.ts';
 /** Part of the cycle machine's output that says what became of the resources. */
 const EndedCycle = z.object({ report: CycleReport });
 
+const startedShape = {
+  cycleId: z.string(),
+  execution: z.string(),
+  plan: z.string(),
+  type: BackupType,
+};
+const Started = documentAnswer('without --wait', z.strictObject(startedShape));
+const Ended = documentAnswer(
+  'with --wait',
+  z.strictObject({ ...startedShape, report: CycleReport.optional() }),
+);
+
 export const cycleStartCommand = defineCommand({
   name: 'cycle start',
   summary: 'Back up all resources of a plan now, as its schedule does.',
+  answers: { started: Started, ended: Ended },
   declare: (command) =>
     command
       .argument('<plan>')
@@ -35,7 +49,7 @@ export const cycleStartCommand = defineCommand({
     const execution = await executions.start('cycle', cycleId, input);
     const started = { cycleId, execution, plan, type };
     if (wait !== true) {
-      if (context.out.json) return context.out.document(started);
+      if (context.out.json) return context.out.answer(Started, started);
       await context.out.line(`cycle ${cycleId} of ${plan} has started (${type})`);
       return context.out.line(`execution ${execution}`);
     }
@@ -45,7 +59,7 @@ export const cycleStartCommand = defineCommand({
     if (state.status !== 'succeeded')
       throw new ExecutionFailedError(`cycle ${cycleId}: ${failureText(state)}`);
     const report = parseOutput(state.output, EndedCycle)?.report;
-    if (context.out.json) await context.out.document({ ...started, report: report ?? null });
+    if (context.out.json) await context.out.answer(Ended, { ...started, report });
     else await print(report, context);
     return report !== undefined && report.degraded > 0 ? exitCodes.degraded : exitCodes.ok;
   },

@@ -5,14 +5,85 @@ import {
   type PointDifference,
   type PointReader,
   type VolumeDifference,
+  VolumeSnapshot,
 } from '@holdfast/engine';
 import { type ChangedVolume, diffImages, type ImageDifference, type NodeFacts } from '@holdfast/image-files';
+import * as z from 'zod';
 import type { Connection } from '../deployment/connection.ts';
+import { WholeNumber, lineAnswer, pathShape, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import { EntryKind, entryKindOf } from '../names/entry-kind.ts';
 import { checkHasFiles, isImage, openPoints } from '../names/open-point.ts';
 import type { Output } from '../terminal/output.ts';
 import { resolvePoint } from '../names/resolve-point.ts';
 import { bytesText, countText, numberText, pathFields, pathText, safeText } from '../terminal/text.ts';
+
+const EntryFacts = z.strictObject({
+  kind: EntryKind,
+  bytes: WholeNumber,
+  modifiedAt: Time,
+  changeToken: z.string(),
+  carriedFrom: z.string().optional(),
+});
+const DifferentEntry = lineAnswer(
+  'of points of files: one for each that differs',
+  z.strictObject({
+    ...pathShape,
+    change: z.enum(['added', 'removed', 'changed', 'unread', 'unclear']),
+    unreadIn: z.enum(['before', 'after']).optional(),
+    before: EntryFacts.optional(),
+    after: EntryFacts.optional(),
+  }),
+);
+const VolumeFacts = z.strictObject({
+  volume: z.string(),
+  bytes: WholeNumber,
+  blockBytes: WholeNumber,
+  snapshot: z.string(),
+  fullReason: z.string().optional(),
+});
+const volumeShape = {
+  volume: z.string(),
+  change: z.enum(['added', 'removed', 'changed']),
+  bytes: WholeNumber,
+};
+const DifferentVolume = lineAnswer(
+  'of images in the vault: one for each volume that differs, before the files',
+  z.strictObject({
+    ...volumeShape,
+    blocks: WholeNumber,
+    before: VolumeFacts.optional(),
+    after: VolumeFacts.optional(),
+  }),
+);
+const DifferentSnapshot = lineAnswer(
+  'of images in EBS: one for each volume that was written, before the files',
+  z.strictObject({
+    ...volumeShape,
+    /** Absent where EBS does not say. */
+    blocks: WholeNumber.optional(),
+    before: VolumeSnapshot.strict().optional(),
+    after: VolumeSnapshot.strict().optional(),
+  }),
+);
+const ImageFileFacts = z.strictObject({
+  kind: EntryKind,
+  bytes: WholeNumber,
+  mode: WholeNumber,
+  uid: WholeNumber,
+  gid: WholeNumber,
+  modifiedAt: Time,
+  changedAt: Time,
+});
+const DifferentImageFile = lineAnswer(
+  'of images: one for each file that differs',
+  z.strictObject({
+    ...pathShape,
+    change: z.enum(['added', 'removed', 'changed', 'metadata']),
+    before: ImageFileFacts.optional(),
+    after: ImageFileFacts.optional(),
+  }),
+);
 
 const signs = { added: '+', removed: '-', changed: '~', metadata: '~', unread: '?', unclear: '?' } as const;
 
@@ -20,6 +91,12 @@ export const diffCommand = defineCommand({
   name: 'diff',
   summary:
     'Show what was added (+), removed (-) and changed (~) from one recovery point to another, and what could not be read (?).',
+  answers: {
+    entry: DifferentEntry,
+    volume: DifferentVolume,
+    snapshot: DifferentSnapshot,
+    file: DifferentImageFile,
+  },
   declare: (command) => command.argument('<point before>').argument('<point after>'),
   async run(context, _options, beforeName, afterName) {
     const { connect, out, clock, signal } = context;
@@ -43,7 +120,7 @@ export const diffCommand = defineCommand({
     const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
     for await (const difference of diffPoints(before, after, signal)) {
       counts[difference.change] += 1;
-      if (out.json) await out.record(recordOf(difference));
+      if (out.json) await out.answer(DifferentEntry, recordOf(difference));
       else await out.line(lineOf(difference));
     }
     if (!out.json) await out.line(totalsOf(counts));
@@ -60,7 +137,7 @@ async function printVolumes(
   const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
   for await (const difference of diffVolumes(before, after, signal)) {
     counts[difference.change] += 1;
-    if (out.json) await out.record({ ...difference });
+    if (out.json) await out.answer(DifferentVolume, difference);
     else await out.line(volumeLineOf(difference));
   }
   if (!out.json) await out.line(totalsOf(counts));
@@ -78,7 +155,7 @@ async function printSnapshots(
     const change = had === undefined ? 'added' : has === undefined ? 'removed' : 'changed';
     counts[change] += 1;
     if (out.json) {
-      await out.record({ volume, change, blocks, bytes, before: had, after: has });
+      await out.answer(DifferentSnapshot, { volume, change, blocks, bytes, before: had, after: has });
       continue;
     }
     const sizes = [had, has].flatMap((record) => (record ? [`${record.sizeGiB} GiB`] : []));
@@ -117,7 +194,7 @@ async function printImageFiles(
   const options = { onNotice, onDirectory, onVolumes, openSnapshots, signal };
   for await (const difference of diffImages(before, after, options)) {
     counts[difference.change] += 1;
-    if (out.json) await out.record(imageRecordOf(difference));
+    if (out.json) await out.answer(DifferentImageFile, imageRecordOf(difference));
     else await out.line(imageLineOf(difference));
   }
   const { added, removed, changed, metadata } = counts;
@@ -132,7 +209,7 @@ function imageLineOf({ path, change, before, after }: ImageDifference): string {
   return `${signs[change]} ${pathText(path)}  (${detail})`;
 }
 
-function imageRecordOf({ path, change, before, after }: ImageDifference): Record<string, unknown> {
+function imageRecordOf({ path, change, before, after }: ImageDifference) {
   return {
     ...pathFields(path),
     change,
@@ -141,8 +218,8 @@ function imageRecordOf({ path, change, before, after }: ImageDifference): Record
   };
 }
 
-function imageFactsOf({ kind, bytes: size, mode, uid, gid, modifiedAt, changedAt }: NodeFacts) {
-  return { kind, size, mode, uid, gid, modified: timeOf(modifiedAt), changed: timeOf(changedAt) };
+function imageFactsOf({ kind, modifiedAt, changedAt, ...facts }: NodeFacts) {
+  return { ...facts, kind: entryKindOf(kind), modifiedAt: timeOf(modifiedAt), changedAt: timeOf(changedAt) };
 }
 
 function timeOf(nanoseconds: bigint): Date {
@@ -170,7 +247,7 @@ function totalsOf({
   return [`${added} added, ${removed} removed, ${changed} changed`, ...more].join(', ');
 }
 
-function recordOf({ path, change, unreadIn, before, after }: PointDifference): Record<string, unknown> {
+function recordOf({ path, change, unreadIn, before, after }: PointDifference) {
   return {
     ...pathFields(path),
     change,
@@ -180,9 +257,9 @@ function recordOf({ path, change, unreadIn, before, after }: PointDifference): R
   };
 }
 
-function factsOf({ entry, carriedFrom }: NonNullable<PointDifference['before']>): Record<string, unknown> {
+function factsOf({ entry, carriedFrom }: NonNullable<PointDifference['before']>) {
   const { kind, size, modifiedMs, changeToken } = entry;
-  return { kind, size, modified: new Date(modifiedMs), changeToken, carriedFrom };
+  return { kind, bytes: size, modifiedAt: new Date(modifiedMs), changeToken, carriedFrom };
 }
 
 function lineOf(difference: PointDifference): string {

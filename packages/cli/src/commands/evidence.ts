@@ -17,6 +17,8 @@ import {
   verifyPoints,
 } from '@holdfast/engine';
 import { isImageKind } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import {
@@ -36,10 +38,29 @@ import { bytesText, countText } from '../terminal/text.ts';
 
 const files = ['objects.jsonl', 'evidence.json', 'evidence.html'];
 
+const Collected = documentAnswer(
+  'always',
+  z.strictObject({
+    directory: z.string(),
+    points: WholeNumber,
+    objects: z.strictObject({
+      count: WholeNumber,
+      bytes: WholeNumber,
+      byMode: z.record(z.string(), WholeNumber),
+      firstUnlocked: Time.optional(),
+      /** Only the first of them. */
+      problems: z.array(z.strictObject({ name: z.string(), problem: z.string() })),
+      problemCount: WholeNumber,
+    }),
+    findings: z.array(z.string()),
+  }),
+);
+
 export const evidenceCommand = defineCommand({
   name: 'evidence',
   summary:
     'Write down for an auditor how the points of a resource or plan are kept: locks as S3 has them, policies, trail, audit log.',
+  answers: { collected: Collected },
   declare: (command) =>
     command
       .argument('<resource|plan>')
@@ -198,7 +219,7 @@ function documentOf(evidence: Evidence) {
 async function report(evidence: Evidence, directory: string, { out }: CommandContext): Promise<void> {
   const findings = findingsOf(evidence);
   const { points, objects } = evidence;
-  if (out.json) return out.document({ directory, points: points.length, objects, findings });
+  if (out.json) return out.answer(Collected, { directory, points: points.length, objects, findings });
   await out.line(
     `${countText(points.length, 'point')}, ${countText(objects.count, 'object')}, ${bytesText(objects.bytes)}: ` +
       path.join(directory, 'evidence.html'),

@@ -6,7 +6,9 @@ import {
   type SnapshotNeeds,
   whySnapshotsStay,
 } from '@holdfast/engine';
-import { getPlan, isImageKind, type Plan, pricesAsOf } from '@holdfast/engine/model';
+import { getPlan, isImageKind, Plan, pricesAsOf } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
 import { defineCommand, type CommandContext } from '../terminal/command.ts';
 import { dollarsText } from '../names/archived-point.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
@@ -15,6 +17,24 @@ import { bytesText, countText } from '../terminal/text.ts';
 
 /** Points whose snapshots are spoken of. */
 const pointsNamed = 5;
+
+const Explanation = documentAnswer(
+  'always',
+  z.strictObject({
+    resourceArn: z.string(),
+    plan: z.string(),
+    images: Plan.shape.images.strict(),
+    usedBytes: WholeNumber,
+    changedShare: z.number(),
+    runsAMonth: z.number(),
+    keeps: z.boolean(),
+    keepDollars: z.number(),
+    reReadDollars: z.number(),
+    reason: z.string(),
+    snapshotsOf: z.array(z.strictObject({ pointId: z.string(), why: z.string() })),
+    pricesAsOf: z.string(),
+  }),
+);
 
 interface Explained {
   readonly resource: ResourceRow;
@@ -27,6 +47,7 @@ export const explainCommand = defineCommand({
   name: 'explain',
   summary:
     'Say what becomes of the snapshots of an instance or volume, and why: prices of keeping and of reading again.',
+  answers: { explanation: Explanation },
   declare: (command) => command.argument('<volume|instance>'),
   async run(context, _options, name) {
     const connection = await context.connect();
@@ -54,7 +75,9 @@ export const explainCommand = defineCommand({
       if (stay.length === pointsNamed) break;
     }
     const explained = { resource, plan, needs, stay };
-    await (context.out.json ? context.out.document(documentOf(explained)) : print(explained, context));
+    await (context.out.json
+      ? context.out.answer(Explanation, documentOf(explained))
+      : print(explained, context));
   },
 });
 

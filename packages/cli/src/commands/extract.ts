@@ -9,10 +9,13 @@ import {
   restoreReadable,
   type Root,
   type SourceEntry,
+  UnreadCounts,
   unreadOf,
   utf8,
 } from '@holdfast/engine';
-import type { OverwriteRule } from '@holdfast/engine/model';
+import { BackupType, ErrorRecord, type OverwriteRule } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
 import { DirectoryTarget, type DiskImageOutcome, type ImageFormat, systemRandom } from '@holdfast/node';
 import { openImageFiles } from '../image-files/open-image-files.ts';
 import { checkReadable } from '../names/archived-point.ts';
@@ -27,10 +30,11 @@ import {
   openExtractSource,
 } from '../names/extract-source.ts';
 import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../names/find-stored-point.ts';
-import { exitCodeOfOutcome, printOutcome } from '../restore/restore-report.ts';
+import { exitCodeOfOutcome, printOutcome, RestoredHere } from '../restore/restore-report.ts';
 import {
   chooseVolumes,
   diskImageLines,
+  diskImageShape,
   exitCodeOfDiskImages,
   formatOption,
   restoreToFile,
@@ -41,6 +45,50 @@ import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts'
 import { pointDigits, ids, resources, right, states, times, wideOnly } from '../terminal/table.ts';
 import { bytesText } from '../terminal/text.ts';
 
+const Listed = documentAnswer(
+  'with --list',
+  z.strictObject({
+    points: z.array(
+      z.strictObject({
+        pointId: z.string(),
+        resourceArn: z.string(),
+        sourceTime: z.iso.datetime(),
+        type: BackupType,
+        expiresAt: z.iso.datetime(),
+        files: WholeNumber,
+        bytes: WholeNumber,
+        unread: UnreadCounts.strict(),
+      }),
+    ),
+    damaged: z.array(ErrorRecord.strict()),
+  }),
+);
+const Written = documentAnswer(
+  'with --to-snapshots',
+  z.strictObject({
+    pointId: z.string(),
+    region: z.string(),
+    snapshots: z.array(
+      z.strictObject({
+        volume: z.string(),
+        device: z.string().optional(),
+        snapshot: z.string(),
+        sizeGiB: WholeNumber,
+        blocks: WholeNumber,
+      }),
+    ),
+  }),
+);
+const Extracted = documentAnswer(
+  'with --to, of an image',
+  z.strictObject({
+    pointId: z.string(),
+    directory: z.string(),
+    volumes: z.array(z.strictObject(diskImageShape)),
+    record: z.string(),
+  }),
+);
+
 /** Warnings of a degraded point that are printed before it is restored. */
 const warningsShown = 20;
 
@@ -48,6 +96,7 @@ export const extractCommand = defineCommand({
   name: 'extract',
   summary:
     'Restore from a bucket, a copy of it or one container, with the key alone (of KMS without --key-file and --offline-key).',
+  answers: { listed: Listed, files: RestoredHere, image: Extracted, snapshots: Written },
   declare: (command) =>
     command
       .argument(
@@ -165,7 +214,7 @@ async function findPoints(
 
 async function printPoints({ points, damaged }: Found, { out }: CommandContext): Promise<void> {
   if (out.json)
-    return out.document({
+    return out.answer(Listed, {
       points: points.map(({ point, resource, sourceTime, type, expiresAt, counts, ...facts }) => ({
         pointId: point,
         resourceArn: resource,
@@ -281,7 +330,7 @@ async function extractToSnapshots(
     if (out.json) for (const written of snapshots) context.warn(snapshotLine(written));
     throw error;
   }
-  if (out.json) await out.document({ pointId: reader.root.point, region, snapshots });
+  if (out.json) await out.answer(Written, { pointId: reader.root.point, region, snapshots });
   else await out.line(`volumes can be made of them once EBS has completed them, which takes some minutes`);
   return exitCodes.ok;
 }
@@ -328,7 +377,8 @@ async function extractImage(
     if (!out.json) for (const line of diskImageLines(outcome)) await out.line(line);
   }
   const recordPath = join(directory, imageRecordName);
-  if (out.json) await out.document({ pointId: point, directory, volumes: outcomes, record: recordPath });
+  if (out.json)
+    await out.answer(Extracted, { pointId: point, directory, volumes: outcomes, record: recordPath });
   else
     await out.line(
       recorded === 'kept'
@@ -360,5 +410,5 @@ async function warnOf(
   for (const { message } of root.warningList.slice(0, warningsShown)) warn(message);
   const more = root.warnings - Math.min(root.warningList.length, warningsShown);
   if (more > 0) warn(`… and ${more} more`);
-  return { unread: unreadOf(root), cleanPointId: clean?.point ?? null };
+  return { unread: unreadOf(root), cleanPointId: clean?.point };
 }

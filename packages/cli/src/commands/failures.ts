@@ -1,5 +1,7 @@
 import { ObjectNotFoundError, UnknownNameError, type WorkStore } from '@holdfast/engine';
-import { type FailedFile, safety, ShardOutcome } from '@holdfast/engine/model';
+import { FailedFile, safety, ShardOutcome } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { findReport } from '../restore/restore-report.ts';
 import { countText } from '../terminal/text.ts';
@@ -7,9 +9,15 @@ import { countText } from '../terminal/text.ts';
 /** Part of a worker's restore outcome that this command reads. */
 const Failures = ShardOutcome.pick({ failed: true });
 
+const Listed = documentAnswer(
+  'always',
+  z.strictObject({ execution: z.string(), failed: WholeNumber, failures: z.array(FailedFile) }),
+);
+
 export const failuresCommand = defineCommand({
   name: 'failures',
   summary: 'Name every file that a restore into a bucket left out, and why.',
+  answers: { listed: Listed },
   declare: (command) =>
     command.argument('<execution>', "ARN of the restore's execution, as restore prints it"),
   async run({ connect, out }, _options, execution) {
@@ -28,7 +36,7 @@ export const failuresCommand = defineCommand({
       if (out.json) failures.push(failure);
       else await out.line(`not restored: ${failure.path}: ${failure.message}`);
     }
-    if (out.json) await out.document({ execution, failed, failures });
+    if (out.json) await out.answer(Listed, { execution, failed, failures });
     else await out.line(`${countText(failed, 'file')} not restored`);
   },
 });

@@ -1,8 +1,9 @@
 import { findVersions, type Glob, parseGlob, UnknownNameError } from '@holdfast/engine';
 import { findInImages } from '@holdfast/image-files';
-import { type FoundFile, printFound } from '../find/found-lines.ts';
+import { Found, type FoundFile, printFound } from '../find/found-lines.ts';
 import { openSearchedPoints, type SearchedPoints } from '../find/searched-points.ts';
 import type { Connection } from '../deployment/connection.ts';
+import { entryKindOf } from '../names/entry-kind.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { fromOption, timeRangeOf, toOption } from '../terminal/options.ts';
@@ -12,6 +13,7 @@ export const findCommand = defineCommand({
   name: 'find',
   summary:
     'Find files by name in all recovery points of a resource, also what is gone, with the newest point that has each.',
+  answers: { found: Found },
   declare: (command) =>
     command
       .argument('<resource|point>')
@@ -55,8 +57,8 @@ async function* inFiles(
       newest,
       versions: versions.map(({ file: { entry }, points }) => ({
         kind: entry.kind,
-        size: entry.size,
-        modified: new Date(entry.modifiedMs),
+        bytes: entry.size,
+        modifiedAt: new Date(entry.modifiedMs),
         linkTarget: entry.attributes['link-target'],
         points,
       })),
@@ -77,10 +79,10 @@ async function* inImages(
     yield {
       path,
       newest,
-      versions: versions.map(({ facts: { kind, bytes: size, modifiedAt }, points }) => ({
-        kind,
-        size,
-        modified: new Date(Number(modifiedAt / 1_000_000n)),
+      versions: versions.map(({ facts: { kind, bytes, modifiedAt }, points }) => ({
+        kind: entryKindOf(kind),
+        bytes,
+        modifiedAt: new Date(Number(modifiedAt / 1_000_000n)),
         points,
       })),
     };

@@ -8,6 +8,9 @@ import {
   type Catalog,
 } from '@holdfast/engine';
 import { HoldReport, type HoldRequest, longestHoldText, type HoldScope } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { FailureFields, HoldFields, ScopeFields } from '../names/row-fields.ts';
+import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
@@ -17,10 +20,33 @@ import { findPointOrResource } from '../names/resolve-point.ts';
 import { idDigits, ids, prose, times } from '../terminal/table.ts';
 import { countText, timeText } from '../terminal/text.ts';
 
+const Planned = documentAnswer(
+  'with --dry-run',
+  z.strictObject({
+    scope: ScopeFields,
+    points: WholeNumber,
+    prolonged: WholeNumber,
+    prolongedUntil: Time.optional(),
+  }),
+);
+const Driven = documentAnswer(
+  'when all its points are held, or let go',
+  z.strictObject({
+    action: HoldReport.shape.action,
+    execution: z.string(),
+    holdId: z.string(),
+    points: WholeNumber,
+    gone: WholeNumber,
+    failures: FailureFields,
+  }),
+);
+const Listed = documentAnswer('always', z.array(HoldFields));
+
 export const holdSetCommand = defineCommand({
   name: 'hold set',
   summary:
     'Keep a point, all points of a resource, or of all resources with a tag, until the hold is released.',
+  answers: { planned: Planned, held: Driven },
   declare: (command) =>
     command
       .argument('[point|resource]')
@@ -38,7 +64,7 @@ export const holdSetCommand = defineCommand({
     const connection = await context.connect();
     const scope = tagged ?? (await namedScope(connection, name ?? '', context.clock.now()));
     const plan = await planHold(connection.services.catalog, scope, context.clock.now());
-    if (dryRun === true && context.out.json) await context.out.document({ scope, ...plan });
+    if (dryRun === true && context.out.json) await context.out.answer(Planned, { scope, ...plan });
     if (!context.out.json) await printPlan(plan, scope, context);
     if (dryRun === true) return exitCodes.ok;
     const by = await connection.deployment.findCaller();
@@ -49,6 +75,7 @@ export const holdSetCommand = defineCommand({
 export const holdReleaseCommand = defineCommand({
   name: 'hold release',
   summary: 'Let go of what a hold keeps; retention decides again.',
+  answers: { released: Driven },
   declare: (command) =>
     command.argument('<hold>').option('--reason <text>', 'needed: who decided that nobody needs it any more'),
   async run(context, { reason }, text) {
@@ -64,13 +91,14 @@ export const holdReleaseCommand = defineCommand({
 export const holdListCommand = defineCommand({
   name: 'hold list',
   summary: 'List legal holds: what they keep, who set them and why.',
+  answers: { listed: Listed },
   declare: (command) => command.option('--all', 'those too that have been released'),
   async run({ connect, out }, { all }) {
     const { catalog } = (await connect()).services;
     const holds: HoldRow[] = [];
     for await (const hold of catalog.holds.list())
       if (all === true || hold.releasedAt === undefined) holds.push(hold);
-    if (out.json) await out.document(holds);
+    if (out.json) await out.answer(Listed, holds);
     else
       await out.table(
         [
@@ -164,7 +192,8 @@ async function drive(
   const result = parseOutput(state.output, HoldReport.omit({ action: true }));
   if (result === undefined) throw new ExecutionFailedError(`execution ${execution} ended without a result`);
   const { hold, points, gone, failures } = result;
-  if (out.json) await out.document({ action: request.action, execution, ...result });
+  if (out.json)
+    await out.answer(Driven, { action: request.action, execution, holdId: hold, points, gone, failures });
   else {
     const verb = request.action === 'set' ? 'keeps' : 'lets go of';
     await out.line(`hold ${hold} ${verb} ${what}: ${countText(points, 'point')}`);

@@ -6,12 +6,16 @@ import {
   type PointVolume,
   type Root,
   UnknownNameError,
+  VolumeSnapshot,
 } from '@holdfast/engine';
 import { namingPath, openPointImage } from '@holdfast/image-files';
-import { listImageFiles } from '../image-files/list-image-files.ts';
+import * as z from 'zod';
+import { ListedImageFile, ListedPart, listImageFiles } from '../image-files/list-image-files.ts';
+import { WholeNumber, lineAnswer, pathShape, Time } from '../terminal/answer.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { warnDegraded } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
+import { EntryKind } from '../names/entry-kind.ts';
 import { openPoint } from '../names/open-point.ts';
 import { parsePointPath, pathWord } from '../names/point-path.ts';
 import type { Output } from '../terminal/output.ts';
@@ -19,9 +23,43 @@ import { right, wideOnly } from '../terminal/table.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
 
+const ListedDirectory = lineAnswer(
+  'of points of files: one for each directory that only paths imply',
+  z.strictObject({ path: z.string(), kind: z.literal('implied-directory') }),
+);
+const ListedFile = lineAnswer(
+  'of points of files: one for each entry',
+  z.strictObject({
+    ...pathShape,
+    kind: EntryKind,
+    bytes: WholeNumber,
+    modifiedAt: Time,
+    linkTarget: z.string().optional(),
+    carriedFrom: z.string().optional(),
+  }),
+);
+const ListedVolume = lineAnswer(
+  'of images without a path: one for each volume',
+  z.strictObject({
+    kind: z.literal('volume'),
+    ...VolumeSnapshot.shape,
+    inVault: z.boolean(),
+    bytes: WholeNumber.optional(),
+    blockBytes: WholeNumber.optional(),
+    fullReason: z.string().optional(),
+  }),
+);
+
 export const lsCommand = defineCommand({
   name: 'ls',
   summary: 'List what a recovery point holds, like a directory. Of a resource, its newest point.',
+  answers: {
+    directory: ListedDirectory,
+    entry: ListedFile,
+    volume: ListedVolume,
+    part: ListedPart,
+    file: ListedImageFile,
+  },
   declare: (command) =>
     command
       .argument('<point|resource>')
@@ -87,7 +125,7 @@ async function printEntries(
 }
 
 async function printDirectory(path: string, out: Output): Promise<void> {
-  if (out.json) return out.record({ path, kind: 'implied-directory' });
+  if (out.json) return out.answer(ListedDirectory, { path, kind: 'implied-directory' });
   await out.line(`${'-'.padStart(10)}  ${'-'.padEnd(20)}  ${path}`);
 }
 
@@ -99,11 +137,11 @@ async function printFile(
   const modified = new Date(modifiedMs);
   const link = attributes['link-target'];
   if (out.json) {
-    return out.record({
+    return out.answer(ListedFile, {
       ...pathFields(path),
       kind,
-      size,
-      modified,
+      bytes: size,
+      modifiedAt: modified,
       linkTarget: link,
       carriedFrom,
     });
@@ -127,7 +165,7 @@ async function printVolumes(
   if (out.json) {
     for (const snapshot of snapshots) {
       const { bytes, blockBytes, fullReason } = stored.get(snapshot.volume) ?? {};
-      await out.record({
+      await out.answer(ListedVolume, {
         kind: 'volume',
         ...snapshot,
         inVault: bytes !== undefined,

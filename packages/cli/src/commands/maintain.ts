@@ -2,6 +2,8 @@ import { newId } from '@holdfast/engine';
 import { type LocalVaultOptions, maintainLocalVault } from '@holdfast/node';
 import { MaintenanceReport } from '@holdfast/engine/model';
 import * as z from 'zod';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
+import { FailureFields } from '../names/row-fields.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
@@ -22,9 +24,28 @@ const Maintained = z.object({
   }),
 });
 
+const Started = documentAnswer('without --wait', z.strictObject({ execution: z.string() }));
+const Ended = documentAnswer(
+  'with --wait',
+  z.strictObject({ execution: z.string(), report: Maintained.shape.report.optional() }),
+);
+const EndedHere = documentAnswer(
+  'of a vault in a directory',
+  z.strictObject({
+    report: z.strictObject({
+      pointsExpired: WholeNumber,
+      pointsRenewed: WholeNumber,
+      packsSwept: WholeNumber,
+      bytesSwept: WholeNumber,
+      failures: FailureFields,
+    }),
+  }),
+);
+
 export const maintainCommand = defineCommand({
   name: 'maintain',
   summary: 'Start maintenance now: expire points, renew leases, sweep packs, verify a sample.',
+  answers: { started: Started, ended: Ended, directory: EndedHere },
   declare: (command) => command.option('--wait', 'wait for the end and show what was done'),
   async run(context, { wait }) {
     const connection = await context.connect();
@@ -32,14 +53,14 @@ export const maintainCommand = defineCommand({
     const name = `maintain-${newId(connection.services.random)}`;
     const execution = await connection.executions.start('maintenance', name, {});
     if (wait === true) await follow(execution, connection, context);
-    else if (context.out.json) await context.out.document({ execution });
+    else if (context.out.json) await context.out.answer(Started, { execution });
     else await context.out.line(`maintenance has started, execution ${execution}`);
   },
 });
 
 async function maintainHere(vault: LocalVaultOptions, { out, signal }: CommandContext): Promise<ExitCode> {
   const report = await maintainLocalVault(vault, signal);
-  if (out.json) await out.document({ report });
+  if (out.json) await out.answer(EndedHere, { report });
   else {
     await out.line(`expired   ${countText(report.pointsExpired, 'point')}`);
     await out.line(`renewed   ${countText(report.pointsRenewed, 'point')}`);
@@ -60,7 +81,7 @@ async function follow(
   if (state.status !== 'succeeded')
     throw new ExecutionFailedError(`maintenance did not succeed: ${failureText(state)}`);
   const report = parseOutput(state.output, Maintained)?.report;
-  if (out.json) return out.document({ execution, report });
+  if (out.json) return out.answer(Ended, { execution, report });
   if (report === undefined) return out.line(`maintenance has ended, execution ${execution}`);
   const { pointsExpired, pointsRenewed, packsSwept, bytesSwept, packsVerified, bytesVerified } = report;
   await out.line(`expired   ${countText(pointsExpired, 'point')}`);

@@ -1,5 +1,13 @@
-import type { ResourceStanding, RunRow, RunState } from '@holdfast/engine';
-import { BackupType, findNextRun, getPlan, type Plan, type Plans } from '@holdfast/engine/model';
+import {
+  type ResourceStanding,
+  type RunRow,
+  runStates,
+  type RunState,
+  standings as allStandings,
+} from '@holdfast/engine';
+import { BackupType, findNextRun, getPlan, Plan, type Plans } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
@@ -9,6 +17,31 @@ import { countText, durationText, timeInZone } from '../terminal/text.ts';
 
 /** Runs that are looked at for the last results of a plan, the newest first. */
 const mostRuns = 2000;
+
+const Reported = documentAnswer(
+  'always',
+  z.strictObject({
+    plans: z.array(
+      z.strictObject({
+        ...Plan.shape,
+        /** Resources of the plan, by how they stand. */
+        resources: z.record(z.enum(allStandings), WholeNumber),
+        hasMoreRuns: z.boolean(),
+        rules: z.array(
+          z.strictObject({
+            type: BackupType,
+            schedule: z.string(),
+            timeZone: z.string(),
+            nextRun: Time.optional(),
+            lastStarted: Time.optional(),
+            lastStates: z.partialRecord(z.enum(runStates), WholeNumber),
+          }),
+        ),
+      }),
+    ),
+    withoutPlan: z.array(z.strictObject({ resourceArn: z.string(), plan: z.string() })),
+  }),
+);
 
 /** A rule of a plan: one type and its schedule. */
 interface Rule {
@@ -33,6 +66,7 @@ interface PlanReport {
 export const plansCommand = defineCommand({
   name: 'plans',
   summary: 'List the deployed plans: when each backs up next, what, and how the last runs ended.',
+  answers: { reported: Reported },
   declare: (command) => command.argument('[plan]'),
   async run(context, _options, name) {
     const connection = await context.connect();
@@ -42,7 +76,7 @@ export const plansCommand = defineCommand({
     const reports: PlanReport[] = [];
     for (const plan of wanted) reports.push(await readReport(plan, judged, connection, context));
     const astray = name === undefined ? judged.filter(({ resource }) => isAstray(resource, plans)) : [];
-    if (context.out.json) await context.out.document(documentOf(reports, astray));
+    if (context.out.json) await context.out.answer(Reported, documentOf(reports, astray));
     else await print(reports, astray, context);
   },
 });
@@ -91,13 +125,9 @@ function documentOf(reports: readonly PlanReport[], astray: readonly ResourceSta
       ...plan,
       resources: standings,
       hasMoreRuns,
-      rules: rules.map((rule) => ({
-        ...rule,
-        nextRun: rule.nextRun ?? null,
-        lastStarted: rule.lastStarted ?? null,
-      })),
+      rules,
     })),
-    withoutPlan: astray.map(({ resource }) => ({ arn: resource.arn, plan: resource.plan })),
+    withoutPlan: astray.map(({ resource }) => ({ resourceArn: resource.arn, plan: resource.plan })),
   };
 }
 

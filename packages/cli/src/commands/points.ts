@@ -6,11 +6,15 @@ import {
   type PointRow,
   type Suspicion,
   type TimeRange,
+  UnreadCounts,
   unreadOf,
 } from '@holdfast/engine';
+import * as z from 'zod';
+import { documentAnswer } from '../terminal/answer.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { pointStateCell } from '../names/degraded-point.ts';
-import { suspectOf, suspectText, suspicionFields } from '../names/suspect-point.ts';
+import { pointShape } from '../names/row-fields.ts';
+import { suspectOf, suspectText, SuspicionFields, suspicionFields } from '../names/suspect-point.ts';
 import type { Output } from '../terminal/output.ts';
 import { idDigits, ids, pointDigits, resources, right, states, times, wideOnly } from '../terminal/table.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
@@ -18,9 +22,22 @@ import { driftText, findDrift } from '../quote/quote-drift.ts';
 import { bytesText } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 
+const Listed = documentAnswer(
+  'always',
+  z.array(
+    z.strictObject({
+      ...pointShape,
+      unread: UnreadCounts.strict(),
+      degraded: z.boolean(),
+      suspicion: SuspicionFields.optional(),
+    }),
+  ),
+);
+
 export const pointsCommand = defineCommand({
   name: 'points',
   summary: 'List recovery points, the newest first: of one resource, or of all.',
+  answers: { listed: Listed },
   declare: (command) =>
     command
       .argument('[resource]')
@@ -38,13 +55,17 @@ export const pointsCommand = defineCommand({
     const suspicions = new Map([...byResource.values()].flatMap((some) => [...findSuspicions(some)]));
     const rows = points.filter((point) => isWithin(point, range)).slice(0, limit);
     if (out.json)
-      return out.document(
-        rows.map((row) => ({
-          ...row,
-          unread: unreadOf(row),
-          degraded: isDegraded(row),
-          suspicion: suspicionFields(suspicions.get(row.pointId)),
-        })),
+      return out.answer(
+        Listed,
+        rows.map((row) => {
+          const suspicion = suspicions.get(row.pointId);
+          return {
+            ...row,
+            unread: unreadOf(row),
+            degraded: isDegraded(row),
+            suspicion: suspicion && suspicionFields(suspicion),
+          };
+        }),
       );
     await printPoints(rows, suspicions, out);
     for (const some of byResource.values()) {

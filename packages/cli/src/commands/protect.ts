@@ -11,11 +11,27 @@ import {
   taggedBuckets,
 } from '@holdfast/engine/model';
 import type { SourceFacts } from '@holdfast/aws/inventory';
+import * as z from 'zod';
+import { documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { shortNameOf } from '../terminal/text.ts';
+
+const Protected = documentAnswer(
+  'always',
+  z.strictObject({
+    resourceArn: z.string(),
+    plan: z.string(),
+    tagKey: z.string(),
+    planBefore: z.string().optional(),
+    tagged: z.boolean(),
+    /** Of the first backup, where it was started. */
+    runId: z.string().optional(),
+    execution: z.string().optional(),
+  }),
+);
 
 interface Wanted {
   readonly arn: ResourceArn;
@@ -29,6 +45,7 @@ interface Wanted {
 export const protectCommand = defineCommand({
   name: 'protect',
   summary: 'Opt a bucket, instance or volume in: check that it can be read, tag it, start its first backup.',
+  answers: { protected: Protected },
   declare: (command) =>
     command
       .argument('<resource>')
@@ -144,11 +161,11 @@ async function say(
   { out }: CommandContext,
 ): Promise<void> {
   if (out.json)
-    return out.document({
-      arn,
+    return out.answer(Protected, {
+      resourceArn: arn,
       plan: plan.name,
       tagKey,
-      planBefore: before ?? null,
+      planBefore: before,
       tagged: done,
       ...started,
     });

@@ -11,13 +11,15 @@ import { getPlan, type Plan, type Plans, retentionBounds, RetentionRules } from 
 import { type BackUpDirectoryOptions, DirectorySource, directoryArn, localPlan } from '@holdfast/node';
 import type { Connection } from '../deployment/connection.ts';
 import { isNamed, resolveResource } from '../names/resolve.ts';
-import { printResourceQuote, printPlanQuotes, quoteFields } from '../quote/print-quote.ts';
+import { printResourceQuote, printPlanQuotes, QuoteFields, quoteFields } from '../quote/print-quote.ts';
 import {
   openStoredChunks,
   type QuoteRequest,
   quoteResource,
   type ResourceQuote,
 } from '../quote/quote-resource.ts';
+import * as z from 'zod';
+import { documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
@@ -50,9 +52,20 @@ const mebibytesOption = numberOption('--sample-mib <n>', 'read at most so many M
   most: 10_000_000,
 }).default(defaultSampleLimits.bytes / 2 ** 20);
 
+const Quoted = documentAnswer('of a resource or a directory', QuoteFields);
+const PlanQuoted = documentAnswer(
+  'of a plan',
+  z.strictObject({
+    plan: z.string(),
+    quotes: z.array(QuoteFields),
+    failed: z.array(z.strictObject({ resourceArn: z.string(), problem: z.string() })),
+  }),
+);
+
 export const quoteCommand = defineCommand({
   name: 'quote',
   summary: 'Say before the first backup what it would store and cost, and a month of it, next to others.',
+  answers: { resource: Quoted, plan: PlanQuoted },
   declare: (command) =>
     command
       .argument('[resource|plan]')
@@ -144,7 +157,7 @@ async function quoteOne(
   const stored = await askVault(context, connection);
   const quote = await ask(context, connection, { ...request, stored });
   await record(context, connection, quote);
-  if (context.out.json) await context.out.document(quoteFields(quote));
+  if (context.out.json) await context.out.answer(Quoted, quoteFields(quote));
   else await printResourceQuote(quote, context.out);
 }
 
@@ -176,7 +189,7 @@ async function quotePlan(
     }
   }
   if (context.out.json)
-    await context.out.document({ plan: plan.name, quotes: quotes.map(quoteFields), failed });
+    await context.out.answer(PlanQuoted, { plan: plan.name, quotes: quotes.map(quoteFields), failed });
   else await printPlanQuotes(quotes, context.out);
   return failed.length === 0 ? exitCodes.ok : exitCodes.failed;
 }

@@ -1,17 +1,22 @@
 import { prose, resources, right, states, times, wideOnly } from '../terminal/table.ts';
+import * as z from 'zod';
+import { documentAnswer } from '../terminal/answer.ts';
 import { defineCommand } from '../terminal/command.ts';
-import { judgeAll, standingFields } from '../names/resource-standing.ts';
+import { judgeAll, StandingFields, standingFields } from '../names/resource-standing.ts';
 import { durationText, shortNameOf } from '../terminal/text.ts';
+
+const Listed = documentAnswer('always', z.array(StandingFields));
 
 export const resourcesCommand = defineCommand({
   name: 'resources',
   summary:
     'List tagged resources: whether each is protected, its plan, its last points and the age of the last clean one against the RPO.',
+  answers: { listed: Listed },
   declare: (command) => command,
   async run({ connect, out, clock }) {
     const { services, deployment } = await connect();
     const judged = await judgeAll(services.catalog, await deployment.findPlans(), clock.now());
-    if (out.json) return out.document(judged.map(standingFields));
+    if (out.json) return out.answer(Listed, judged.map(standingFields));
     await out.table(
       [
         resources('RESOURCE'),

@@ -1,8 +1,15 @@
-import type { OverwriteRule, RestoreDestination, ThawOptions } from '@holdfast/engine/model';
-import { checkReadable, thawDaysOption, thawSpeedOption } from '../names/archived-point.ts';
+import {
+  LaunchCheck,
+  type OverwriteRule,
+  type RestoreDestination,
+  type ThawOptions,
+} from '@holdfast/engine/model';
+import * as z from 'zod';
+import { documentAnswer } from '../terminal/answer.ts';
+import { checkReadable, QuotedThaw, thawDaysOption, thawSpeedOption } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { type DegradedFields, warnDegraded } from '../names/degraded-point.ts';
+import { type DegradedFields, degradedShape, warnDegraded } from '../names/degraded-point.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { openImageFiles } from '../image-files/open-image-files.ts';
@@ -10,10 +17,19 @@ import { getNewestWith } from '../names/newest-with.ts';
 import { isImage, openPoint } from '../names/open-point.ts';
 import { warnSuspect } from '../names/suspect-point.ts';
 import { parsePointPath } from '../names/point-path.ts';
-import { printDryRun, printQuote } from '../restore/preview-restore.ts';
+import {
+  WrittenEntry,
+  ListedVolume,
+  printDryRun,
+  printQuote,
+  QuotedFile,
+  QuotedFiles,
+  QuotedImage,
+} from '../restore/preview-restore.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
 import {
   checkDeleteExtra,
+  ListedExtra,
   checkReplaces,
   confirmExtra,
   deleteShown,
@@ -23,9 +39,9 @@ import {
   printExtra,
   recordExtra,
 } from '../restore/delete-extra.ts';
-import { type Extra, findExtra } from '../restore/extra.ts';
+import { type Extra, ExtraFields, type ExtraOutcome, findExtra } from '../restore/extra.ts';
 import type { AllWishes } from '../restore/plan-all.ts';
-import { restoreAll } from '../restore/restore-all.ts';
+import { RestoredAll, restoreAll } from '../restore/restore-all.ts';
 import { type LocalRequest, restoreHere } from '../restore/restore-here.ts';
 import { recordRestore, startRestore, waitForRestore } from '../restore/restore-machine.ts';
 import {
@@ -34,6 +50,8 @@ import {
   exitCodeOfReport,
   printReport,
   findReport,
+  ReportFields,
+  RestoredHere,
 } from '../restore/restore-report.ts';
 import {
   checkAllowed,
@@ -50,6 +68,7 @@ import {
 import { findCheck, printCheck, securityGroupOption } from '../restore/launch-wishes.ts';
 import {
   chooseVolume,
+  diskImageShape,
   diskImageLines,
   type DiskImageWishes,
   exitCodeOfDiskImages,
@@ -59,10 +78,45 @@ import {
 } from '../restore/restore-disk-images.ts';
 import { overwriteOption, pathOption, timeOption, workersOption, yesOption } from '../terminal/options.ts';
 
+const startedShape = {
+  pointId: z.string(),
+  resourceArn: z.string(),
+  execution: z.string(),
+  ...degradedShape,
+};
+const Started = documentAnswer('into anything in AWS, without --wait', z.strictObject(startedShape));
+const Ended = documentAnswer(
+  'into anything in AWS, with --wait',
+  z.strictObject({ ...startedShape, report: ReportFields, extra: ExtraFields.optional() }),
+);
+const Checked = documentAnswer(
+  'with --dry-run, of an instance or an AMI',
+  z.strictObject({ pointId: z.string(), execution: z.string(), check: LaunchCheck.strict() }),
+);
+const RestoredFile = documentAnswer(
+  'with --to-file',
+  z.strictObject({ pointId: z.string(), execution: z.string(), ...degradedShape, ...diskImageShape }),
+);
+
 export const restoreCommand = defineCommand({
   name: 'restore',
   summary:
     'Bring a recovery point back, or some of its paths; of a resource, its newest point or the one of a time.',
+  answers: {
+    started: Started,
+    ended: Ended,
+    directory: RestoredHere,
+    file: RestoredFile,
+    all: RestoredAll,
+    quote: QuotedFiles,
+    'quote-thaw': QuotedThaw,
+    'quote-image': QuotedImage,
+    'quote-file': QuotedFile,
+    entry: WrittenEntry,
+    volume: ListedVolume,
+    extra: ListedExtra,
+    checked: Checked,
+  },
   declare: (command) =>
     command
       .argument('[point|resource]')
@@ -298,7 +352,8 @@ async function restoreVolumeHere(
   );
   const reader = await openPoint(connection, point);
   const outcome = await restoreToFile(reader, volume, file, wishes, context);
-  if (out.json) await out.document({ pointId: point.pointId, execution, ...degraded, ...outcome });
+  if (out.json)
+    await out.answer(RestoredFile, { pointId: point.pointId, execution, ...degraded, ...outcome });
   else for (const line of diskImageLines(outcome)) await out.line(line);
   return exitCodeOfDiskImages([outcome]);
 }
@@ -337,12 +392,12 @@ async function restoreExactly(
         ? await restoreWholeThere(request, destination, degraded, connection, context)
         : await restoreWholeHere(request, directory, degraded, connection, context);
     if (!restored.isWhole) {
-      if (out.json) await out.document(restored.fields);
+      if (out.json) await restored.answer();
       warn(notWholeText);
       return restored.exitCode === exitCodes.ok ? exitCodes.failed : restored.exitCode;
     }
     const removed = await deleteShown(extra, context);
-    if (out.json) await out.document({ ...restored.fields, extra: removed });
+    if (out.json) await restored.answer(removed);
     return exitCodeOfRemoved(removed);
   } finally {
     await extra.close();
@@ -351,7 +406,8 @@ async function restoreExactly(
 
 /** A restore to its end, before anything is deleted. */
 interface Restored {
-  readonly fields: Readonly<Record<string, unknown>>;
+  /** Prints it for programs, with what was deleted after it. */
+  readonly answer: (extra?: ExtraOutcome) => Promise<void>;
   readonly exitCode: ExitCode;
   readonly isWhole: boolean;
 }
@@ -369,7 +425,7 @@ async function restoreWholeHere(
   if (!out.json) await printOutcome(outcome, where, out);
   const exitCode = exitCodeOfOutcome(outcome);
   return {
-    fields: { ...where, ...outcome },
+    answer: async (extra) => out.answer(RestoredHere, { ...where, ...outcome, extra }),
     exitCode,
     isWhole: exitCode === exitCodes.ok && outcome.kept === 0,
   };
@@ -388,7 +444,11 @@ async function restoreWholeThere(
       `"holdfast restores ${started.execution} --delete-extra" goes on`,
   );
   const { report, fields } = await followThere(request, started, connection, context);
-  return { fields, exitCode: exitCodeOfReport(report), isWhole: isAllBack(report) };
+  return {
+    answer: async (extra) => context.out.answer(Ended, { ...fields, extra }),
+    exitCode: exitCodeOfReport(report),
+    isWhole: isAllBack(report),
+  };
 }
 
 /** True of a destination of which EC2 knows whether it can be. */
@@ -413,13 +473,17 @@ async function checkThere(
       `execution ${execution} has ended without a check that this program can read; look at its output`,
     );
   if (!out.json) return printCheck(check, out);
-  await out.document({ pointId: point.pointId, execution, check });
+  await out.answer(Checked, { pointId: point.pointId, execution, check });
   return check.problems.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
 interface StartedThere {
   readonly execution: string;
-  readonly fields: Readonly<Record<string, unknown>>;
+  readonly fields: {
+    readonly pointId: string;
+    readonly resourceArn: string;
+    readonly execution: string;
+  } & DegradedFields;
 }
 
 async function startThere(
@@ -471,7 +535,7 @@ async function restoreThere(
   const { execution } = started;
   if (!wait) {
     if (out.json) {
-      await out.document(started.fields);
+      await out.answer(Started, started.fields);
     } else {
       await out.line(`the restore of point ${pointId} of ${resourceArn} has started`);
       await out.line(`execution ${execution}`);
@@ -480,6 +544,6 @@ async function restoreThere(
   }
   progress.note(`the restore of point ${pointId} has started: ${execution}`);
   const { report, fields } = await followThere(request, started, connection, context);
-  if (out.json) await out.document(fields);
+  if (out.json) await out.answer(Ended, fields);
   return exitCodeOfReport(report);
 }

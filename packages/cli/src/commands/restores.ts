@@ -1,10 +1,14 @@
 import { InvalidInputError, isOfKind, type RestoreRow, UnknownNameError } from '@holdfast/engine';
 import { RestoreRequest } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { restoreShape } from '../names/row-fields.ts';
+import { documentAnswer } from '../terminal/answer.ts';
 import { idDigits, ids, pointDigits, right, states, times, wideOnly } from '../terminal/table.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import {
   type ExecutionState,
+  executionStatuses,
   noteProgress,
   parseOutput,
   waitForExecution,
@@ -21,11 +25,36 @@ import {
   exitCodeOfRemoved,
   isAllBack,
 } from '../restore/delete-extra.ts';
-import { findExtra } from '../restore/extra.ts';
+import { ExtraFields, findExtra } from '../restore/extra.ts';
 import { startRestore } from '../restore/restore-machine.ts';
-import { exitCodeOfReport, findReport, printReport } from '../restore/restore-report.ts';
+import { exitCodeOfReport, findReport, printReport, ReportFields } from '../restore/restore-report.ts';
 import { fromOption, limitOption, timeRangeOf, toOption, yesOption } from '../terminal/options.ts';
 import { bytesText, durationText, timeText } from '../terminal/text.ts';
+
+const foundShape = {
+  ...restoreShape,
+  /** Absent where Step Functions does not know it any more, or was not asked. */
+  executionStatus: z.enum(executionStatuses).optional(),
+};
+const Listed = documentAnswer('without a name', z.array(z.strictObject(foundShape)));
+const Shown = documentAnswer(
+  'of the one that is named',
+  z.strictObject({ ...foundShape, report: ReportFields.optional() }),
+);
+const Stopped = documentAnswer('with --cancel', z.strictObject({ ...foundShape, cancelled: z.boolean() }));
+const Finished = documentAnswer(
+  'with --delete-extra',
+  z.strictObject({ ...foundShape, report: ReportFields, extra: ExtraFields }),
+);
+const Repeated = documentAnswer(
+  'with --again',
+  z.strictObject({
+    /** The restore that is repeated. */
+    restoreId: z.string(),
+    pointId: z.string(),
+    execution: z.string(),
+  }),
+);
 
 /** A restore as the catalog has it, and its execution as Step Functions has it, where that is known. */
 interface FoundRestore {
@@ -36,6 +65,7 @@ interface FoundRestore {
 export const restoresCommand = defineCommand({
   name: 'restores',
   summary: 'List restores, the newest first; or follow, stop or repeat one.',
+  answers: { listed: Listed, shown: Shown, stopped: Stopped, repeated: Repeated, finished: Finished },
   declare: (command) =>
     command
       .argument('[restore]', 'by its id, the beginning of it, or the ARN of its execution')
@@ -121,7 +151,7 @@ async function list(
     const execution = row.state === 'running' ? await findIfAllowed(row, connection) : undefined;
     found.push({ row, execution });
   }
-  if (out.json) return out.document(found.map(fieldsOf));
+  if (out.json) return out.answer(Listed, found.map(fieldsOf));
   await out.table(
     [
       ids('RESTORE', idDigits),
@@ -150,8 +180,8 @@ function tookText({ startedAt, endedAt }: RestoreRow, now: Date): string {
   return durationText(((endedAt ?? now).getTime() - startedAt.getTime()) / 1000);
 }
 
-function fieldsOf({ row, execution }: FoundRestore): Record<string, unknown> {
-  return { ...row, executionStatus: execution?.status ?? null };
+function fieldsOf({ row, execution }: FoundRestore) {
+  return { ...row, executionStatus: execution?.status };
 }
 
 async function show(
@@ -166,7 +196,7 @@ async function show(
     wait && found.execution ? await waitFor(row, found.execution, connection, context) : found.execution;
   const now = (await connection.services.catalog.restores.find(row.restoreId)) ?? row;
   const report = findReport(execution?.output);
-  if (out.json) await out.document({ ...fieldsOf({ row: now, execution }), report: report ?? null });
+  if (out.json) await out.answer(Shown, { ...fieldsOf({ row: now, execution }), report });
   else {
     await out.line(`restore   ${now.restoreId}`);
     await out.line(`point     ${now.pointId} of ${now.resourceArn}`);
@@ -223,7 +253,7 @@ async function stop(
   const execution = await findExecution(row, connection);
   const isRunning = execution?.status === 'running' && row.execution !== undefined;
   if (isRunning) await connection.executions.stop(row.execution, `restore ${row.restoreId} was cancelled`);
-  if (out.json) return out.document({ ...fieldsOf({ row, execution }), cancelled: isRunning });
+  if (out.json) return out.answer(Stopped, { ...fieldsOf({ row, execution }), cancelled: isRunning });
   await out.line(
     isRunning
       ? `restore ${row.restoreId} is stopped; what it has written to ${row.target} stays there`
@@ -267,7 +297,8 @@ async function finishExactly(
       return exitCodes.failed;
     }
     const removed = await deleteShown(extra, context);
-    if (out.json) await out.document({ ...fieldsOf({ row, execution: state }), report, extra: removed });
+    if (out.json)
+      await out.answer(Finished, { ...fieldsOf({ row, execution: state }), report, extra: removed });
     return exitCodeOfRemoved(removed);
   } finally {
     await extra.close();
@@ -284,7 +315,8 @@ async function repeat(row: RestoreRow, connection: Connection, context: CommandC
     );
   const { resource: _resource, time: _time, ...request } = asked;
   const started = await startRestore(connection, { ...request, point: row.pointId });
-  if (out.json) return out.document({ again: row.restoreId, pointId: row.pointId, execution: started });
+  if (out.json)
+    return out.answer(Repeated, { restoreId: row.restoreId, pointId: row.pointId, execution: started });
   await out.line(`the restore of point ${row.pointId} to ${row.target} has started again`);
   await out.line(`execution ${started}`);
 }

@@ -11,7 +11,9 @@ import {
   type ResourceArn,
   type RetentionChange,
 } from '@holdfast/engine';
-import { getPlan, type Plans, retentionBounds, type RetentionRules } from '@holdfast/engine/model';
+import { getPlan, type Plans, retentionBounds, RetentionRules } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { getDeployedPlans } from '../names/deployed-plans.ts';
@@ -20,6 +22,30 @@ import { resolveResourceArn } from '../names/resolve.ts';
 import { ids, pointDigits, resources, states, times, wideOnly } from '../terminal/table.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 import { numberOption } from '../terminal/options.ts';
+
+const Reasons = z.array(z.enum(['daily', 'weekly', 'monthly', 'yearly', 'days', 'minimum', 'clean', 'hold']));
+const Previewed = documentAnswer(
+  'always',
+  z.strictObject({
+    plan: z.string(),
+    rules: RetentionRules,
+    newRules: RetentionRules,
+    points: z.array(
+      z.strictObject({
+        pointId: z.string(),
+        resourceArn: z.string(),
+        sourceTime: Time,
+        expiresAt: Time,
+        until: Time,
+        reasons: Reasons,
+        newUntil: Time,
+        newReasons: Reasons,
+        verdict: z.enum(['same', 'longer', 'shorter']),
+      }),
+    ),
+    frees: z.strictObject({ packs: WholeNumber, bytes: WholeNumber, unknownPacks: WholeNumber }),
+  }),
+);
 
 interface Preview {
   readonly plan: string;
@@ -33,6 +59,7 @@ export const retentionPreviewCommand = defineCommand({
   name: 'retention preview',
   summary:
     'Show which points other retention rules would keep and drop, and the bytes that it frees. Changes nothing.',
+  answers: { previewed: Previewed },
   declare: (command) =>
     command
       .argument('<plan>')
@@ -70,7 +97,7 @@ export const retentionPreviewCommand = defineCommand({
       { plan: name, rules: retention, newRules },
       resource,
     );
-    if (context.out.json) await context.out.document(documentOf(preview));
+    if (context.out.json) await context.out.answer(Previewed, documentOf(preview));
     else await print(preview, context);
   },
 });
@@ -139,7 +166,7 @@ async function countFreed(
   );
 }
 
-function documentOf({ plan, rules, newRules, changes, frees }: Preview): Record<string, unknown> {
+function documentOf({ plan, rules, newRules, changes, frees }: Preview) {
   return {
     plan,
     rules,

@@ -1,13 +1,19 @@
 import type { RunRow } from '@holdfast/engine';
 import { idDigits, ids, prose, resources, right, states, times, wideOnly } from '../terminal/table.ts';
+import * as z from 'zod';
+import { RunFields } from '../names/row-fields.ts';
+import { documentAnswer } from '../terminal/answer.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { durationText, shortPointId } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 
+const Listed = documentAnswer('always', z.array(RunFields));
+
 export const runsCommand = defineCommand({
   name: 'runs',
   summary: 'List runs, the newest first: what they did, how long they took, why they failed.',
+  answers: { listed: Listed },
   declare: (command) =>
     command
       .option('--resource <resource>', 'of this resource only')
@@ -27,7 +33,7 @@ export const runsCommand = defineCommand({
       rows.push(run);
       if (rows.length === limit) break;
     }
-    if (out.json) return out.document(rows);
+    if (out.json) return out.answer(Listed, rows);
     await out.table(
       [
         ids('RUN', idDigits),

@@ -1,32 +1,86 @@
 import {
   type Catalog,
   isOfKind,
+  mapConcurrent,
   type PointRow,
   type QuoteDrift,
   type ResourceArn,
   type ResourceStanding,
   type RestoreRow,
   type RunRow,
-  signThresholds,
 } from '@holdfast/engine';
-import { dayMs, type Plans } from '@holdfast/engine/model';
+import { dayMs } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { restoreShape, RunFields } from '../names/row-fields.ts';
+import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { idDigits, ids, prose, resources, right, states, times } from '../terminal/table.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import type { ListedExecution } from '../deployment/executions.ts';
-import { findVanished, readCoverage, type ReadCoverage } from '../names/read-coverage.ts';
-import { standingFields, type WatchedResource, watchAll } from '../names/resource-standing.ts';
-import { type SuspectPoint, suspectText, suspicionFields } from '../names/suspect-point.ts';
-import { driftText, findDrift } from '../quote/quote-drift.ts';
+import { executionStatuses, type ListedExecution } from '../deployment/executions.ts';
+import { findVanished, readCoverage, type ReadCoverage, UnknownParts } from '../names/read-coverage.ts';
+import { judgeAll, StandingFields, standingFields } from '../names/resource-standing.ts';
+import {
+  findSuspect,
+  type SuspectPoint,
+  suspectText,
+  SuspicionFields,
+  suspicionFields,
+} from '../names/suspect-point.ts';
+import { driftShape, driftText, findDrift } from '../quote/quote-drift.ts';
 import { bytesText, countText, durationText, shortNameOf } from '../terminal/text.ts';
 
+/** Resources whose points are listed at once. */
+const lookupsAtOnce = 16;
 const cyclesShown = 5;
 const restoresShown = 10;
-/** Names of resources in a line. */
-const namesShown = 5;
+const vanishedShown = 5;
 /** Days of which restores are looked at. */
 const restoreDays = 14;
+
+const Shown = documentAnswer(
+  'always',
+  z.strictObject({
+    vault: z.strictObject({ bucket: z.string(), region: z.string() }),
+    plansKnown: z.boolean(),
+    /** Absent where they are not known. */
+    restoreBuckets: z.array(z.string()).optional(),
+    resources: z.strictObject({
+      total: WholeNumber,
+      protected: WholeNumber,
+      degraded: WholeNumber,
+      overdue: WholeNumber,
+      unprotected: WholeNumber,
+    }),
+    /** Those that are not protected. */
+    attention: z.array(StandingFields),
+    /** Absent where they are not known. */
+    cycles: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          status: z.enum(executionStatuses),
+          startedAt: Time,
+          endedAt: Time.optional(),
+        }),
+      )
+      .optional(),
+    failures: z.array(RunFields),
+    restores: z.array(z.strictObject(restoreShape)),
+    /** Absent for a vault in a directory. */
+    coverage: z.strictObject({ withoutPlan: z.array(z.string()), unknown: UnknownParts }).optional(),
+    suspects: z.array(
+      z.strictObject({
+        resourceArn: z.string(),
+        pointId: z.string(),
+        suspicion: SuspicionFields,
+        lastCleanPointId: z.string().optional(),
+      }),
+    ),
+    vanished: z.array(z.string()),
+    drifts: z.array(z.strictObject({ resourceArn: z.string(), ...driftShape })),
+  }),
+);
 
 interface Status {
   readonly judged: readonly ResourceStanding[];
@@ -39,12 +93,6 @@ interface Status {
   readonly plansKnown: boolean;
   /** Resources whose newest point speaks of an attack, or comes after one that does. */
   readonly suspects: readonly SuspectPoint[];
-  /** Resources whose plan keeps points for fewer days than signs are looked for, and since when these are known. */
-  readonly forgetful: readonly {
-    readonly arn: ResourceArn;
-    readonly days: number;
-    readonly since: Date;
-  }[];
   /** Resources of the account that could be backed up; absent for a vault in a directory. */
   readonly coverage: ReadCoverage | undefined;
   /** Newest points of resources that have no tag any more. */
@@ -58,12 +106,13 @@ interface Status {
 export const statusCommand = defineCommand({
   name: 'status',
   summary: 'Show whether everything is protected: the vault, the last cycles, what is overdue, what fails.',
+  answers: { shown: Shown },
   declare: (command) =>
     command.option('--check', 'exit with 5 when a resource is degraded, overdue, unprotected or suspect'),
   async run(context, { check }) {
     const connection = await context.connect();
     const status = await readStatus(connection, context);
-    if (context.out.json) await context.out.document(statusDocument(connection, status));
+    if (context.out.json) await context.out.answer(Shown, statusDocument(connection, status));
     else await print(connection, status, context);
     const isGood =
       status.suspects.length === 0 && status.judged.every(({ standing }) => standing === 'protected');
@@ -75,9 +124,7 @@ async function readStatus(connection: Connection, { clock, signal }: CommandCont
   const { services, executions, deployment, localVault } = connection;
   const { catalog } = services;
   const plans = await deployment.findPlans();
-  const now = clock.now();
-  const watched = await watchAll(catalog, plans, now);
-  const judged = watched.map(({ standing }) => standing);
+  const judged = await judgeAll(catalog, plans, clock.now());
   const cycles = await executions.list('cycle', cyclesShown).catch((error: unknown) => {
     // A caller who may only read the catalog still gets the rest.
     if (isOfKind(error, 'denied', 'unknown')) return error.message;
@@ -89,14 +136,13 @@ async function readStatus(connection: Connection, { clock, signal }: CommandCont
     failures: await listFailures(catalog, judged),
     drifts: await listDrifts(catalog, judged),
     plansKnown: plans !== undefined,
-    suspects: watched.flatMap(({ suspect }) => suspect ?? []),
-    forgetful: listForgetful(watched, plans, now),
+    suspects: await listSuspects(catalog, judged, clock.now()),
     coverage:
       localVault === undefined
         ? await readCoverage(connection, judged, ['buckets', 'machines'], signal)
         : undefined,
     vanished: await findVanished(catalog, judged),
-    restores: await listRestores(catalog, now),
+    restores: await listRestores(catalog, clock.now()),
     restoreBuckets: await deployment.findRestoreBuckets(),
   };
 }
@@ -122,19 +168,14 @@ async function listFailures(
   return failures;
 }
 
-/** Resources whose signs go with their points before they are looked for no more. */
-function listForgetful(
-  watched: readonly WatchedResource[],
-  plans: Plans | undefined,
+async function listSuspects(
+  catalog: Catalog,
+  judged: readonly ResourceStanding[],
   now: Date,
-): Status['forgetful'] {
-  return watched.flatMap(({ standing: { resource }, oldest }) => {
-    const days = plans?.find(({ name }) => name === resource.plan)?.retention.keepDays;
-    if (oldest === undefined || days === undefined || days >= signThresholds.suspectDays) return [];
-    // Rules beside the days keep some of the points, and perhaps not the one that had them.
-    const since = new Date(Math.max(oldest.sourceTime.getTime(), now.getTime() - days * dayMs));
-    return [{ arn: resource.arn, days, since }];
-  });
+): Promise<readonly SuspectPoint[]> {
+  const arns = judged.flatMap(({ resource }) => (resource.partOf === undefined ? [resource.arn] : []));
+  const found = mapConcurrent(arns, lookupsAtOnce, async (arn) => findSuspect(catalog, arn, now));
+  return (await Array.fromAsync(found)).filter((one) => one !== undefined);
 }
 
 async function listDrifts(catalog: Catalog, judged: readonly ResourceStanding[]): Promise<Status['drifts']> {
@@ -161,20 +202,19 @@ function statusDocument(
     drifts,
     plansKnown,
     suspects,
-    forgetful,
     restores,
     restoreBuckets,
     coverage,
     vanished,
   }: Status,
-): Record<string, unknown> {
+) {
   return {
     vault: { bucket: deployment.vaultBucket, region: deployment.region },
     plansKnown,
-    restoreBuckets: restoreBuckets ?? null,
+    restoreBuckets,
     resources: { total: judged.length, ...countStandings(judged) },
     attention: judged.filter(({ standing }) => standing !== 'protected').map(standingFields),
-    cycles: typeof cycles === 'string' ? null : cycles,
+    cycles: typeof cycles === 'string' ? undefined : cycles,
     failures,
     restores,
     coverage: coverage && {
@@ -182,14 +222,13 @@ function statusDocument(
       unknown: coverage.unknown,
     },
     suspects: suspects.map(({ point, suspicion, clean }) => ({
-      arn: point.resourceArn,
+      resourceArn: point.resourceArn,
       pointId: point.pointId,
       suspicion: suspicionFields(suspicion),
-      lastCleanPointId: clean?.pointId ?? null,
+      lastCleanPointId: clean?.pointId,
     })),
-    signsSince: forgetful.map(({ arn, since }) => ({ arn, since })),
     vanished: vanished.map(({ resourceArn }) => resourceArn),
-    drifts: drifts.map(({ arn, drift }) => ({ arn, ...drift })),
+    drifts: drifts.map(({ arn, drift }) => ({ resourceArn: arn, ...drift })),
   };
 }
 
@@ -221,12 +260,6 @@ async function print(
   await printAttention(judged, out);
   for (const suspect of status.suspects)
     await out.line(`suspect    ${suspect.point.resourceArn}: ${suspectText(suspect)}`);
-  if (status.forgetful.length > 0) {
-    const days = Math.min(...status.forgetful.map((one) => one.days));
-    await out.line(
-      `signs      ${countText(days, 'day')} back only for ${countText(status.forgetful.length, 'resource')}, as plans keep no more`,
-    );
-  }
   for (const { arn, drift } of status.drifts) await out.line(`quote      ${arn}: ${driftText(drift)}`);
   if (status.restores.length > 0) {
     await out.line();
@@ -279,9 +312,9 @@ async function printCoverage(
   if (vanished.length > 0)
     await out.line(
       `vanished   ${countText(vanished.length, 'resource')} with points and no tag: ${vanished
-        .slice(0, namesShown)
+        .slice(0, vanishedShown)
         .map(({ resourceArn }) => shortNameOf(resourceArn))
-        .join(', ')}${vanished.length > namesShown ? ', …' : ''}`,
+        .join(', ')}${vanished.length > vanishedShown ? ', …' : ''}`,
     );
 }
 

@@ -9,7 +9,9 @@ import {
   type UsageAmounts,
   type VaultUsage,
 } from '@holdfast/engine';
-import { pricesAsOf } from '@holdfast/engine/model';
+import { pricesAsOf, ResourceKind } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
 import { resolvePlanOrResource } from '../names/plan-or-resource.ts';
@@ -17,9 +19,56 @@ import type { Output } from '../terminal/output.ts';
 import { resources as resourceColumn, right } from '../terminal/table.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 
+const Dollars = z.number();
+const amountShape = {
+  points: WholeNumber,
+  logicalBytes: z.number(),
+  ownBytes: z.number(),
+  sharedBytes: z.number(),
+  partBytes: z.number(),
+  dollars: Dollars,
+  awsBackup: Dollars,
+};
+const Measured = documentAnswer(
+  'always',
+  z.strictObject({
+    resources: z.array(
+      z.strictObject({
+        resourceArn: z.string(),
+        kind: ResourceKind,
+        plan: z.string(),
+        ...amountShape,
+        newestBytes: WholeNumber,
+        pointsInSnapshots: WholeNumber,
+        pointsUnread: WholeNumber,
+        changedPerDay: z.number().optional(),
+        steady: z
+          .strictObject({
+            afterDays: z.number(),
+            points: z.number(),
+            storedBytes: z.number(),
+            dollars: Dollars,
+            awsBackup: Dollars,
+          })
+          .optional(),
+      }),
+    ),
+    plans: z.array(z.strictObject({ plan: z.string(), resources: WholeNumber, ...amountShape })),
+    countedShare: z.number(),
+    packsUnknown: WholeNumber,
+    /** Absent where a resource or plan is named. */
+    vault: z
+      .strictObject({ packs: z.number(), bytes: z.number(), unneededBytes: z.number(), dollars: Dollars })
+      .optional(),
+    /** Absent for a vault in a directory. */
+    pricesAsOf: z.string().optional(),
+  }),
+);
+
 export const usageCommand = defineCommand({
   name: 'usage',
   summary: 'Say what is stored, for which resource and plan, and what it costs a month.',
+  answers: { measured: Measured },
   declare: (command) => command.argument('[resource|plan]'),
   async run(context, _options, name) {
     const connection = await context.connect();
@@ -49,11 +98,11 @@ export const usageCommand = defineCommand({
       wanted === undefined ? await measureVault(services.catalog.packs, usage.resources) : undefined;
     const isLocal = connection.localVault !== undefined;
     if (context.out.json)
-      await context.out.document({
+      await context.out.answer(Measured, {
         ...usage,
         ...shown,
-        vault: vault ?? null,
-        pricesAsOf: isLocal ? null : pricesAsOf,
+        vault,
+        pricesAsOf: isLocal ? undefined : pricesAsOf,
       });
     else await print({ ...usage, ...shown }, vault, isLocal, context);
   },

@@ -23,12 +23,13 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import { isImage } from '../names/open-point.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
-import { VerifyReport } from '../terminal/verify-report.ts';
+import { VerifyAnswer, VerifyReport } from '../terminal/verify-report.ts';
 
 export const verifyCommand = defineCommand({
   name: 'verify',
   summary:
     'Read all of a recovery point as a restore would, and name the files or volumes that cannot be restored; of an image in EBS alone, its snapshots.',
+  answers: { verified: VerifyAnswer },
   declare: (command) =>
     command
       .argument('[point|resource...]')

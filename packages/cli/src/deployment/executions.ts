@@ -6,8 +6,10 @@ import { durationText } from '../terminal/text.ts';
 
 export type Machine = keyof MachineInputs;
 
+export const executionStatuses = ['running', 'succeeded', 'failed', 'timed-out', 'stopped'] as const;
+
 export interface ExecutionState {
-  readonly status: 'running' | 'succeeded' | 'failed' | 'timed-out' | 'stopped';
+  readonly status: (typeof executionStatuses)[number];
   /** JSON text that it was started with. */
   readonly input?: string;
   /** JSON text; only of executions that succeeded. */

@@ -1,8 +1,41 @@
 import { DiskError, type FileNode, walkTree } from '@holdfast/disk';
 import type { ImagePart, ImagePlace } from '@holdfast/image-files';
+import * as z from 'zod';
+import { EntryKind, entryKindOf } from '../names/entry-kind.ts';
+import { WholeNumber, lineAnswer, pathShape, Time } from '../terminal/answer.ts';
 import type { Output } from '../terminal/output.ts';
 import { right } from '../terminal/table.ts';
 import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
+
+export const ListedPart = lineAnswer(
+  'of images: one for each partition or logical volume that a path leads to',
+  z.strictObject({
+    kind: z.enum(['volume', 'partition', 'logical-volume']),
+    path: z.string(),
+    bytes: WholeNumber,
+    /** These five of a partition alone. */
+    number: WholeNumber.optional(),
+    offset: WholeNumber.optional(),
+    type: z.string().optional(),
+    name: z.string().optional(),
+    uuid: z.string().optional(),
+    content: z.string().optional(),
+    fileSystem: z.strictObject({ uuid: z.string().optional(), label: z.string().optional() }).optional(),
+  }),
+);
+export const ListedImageFile = lineAnswer(
+  'of images: one for each file that a path leads to',
+  z.strictObject({
+    ...pathShape,
+    kind: EntryKind,
+    bytes: WholeNumber,
+    modifiedAt: Time,
+    mode: WholeNumber,
+    uid: WholeNumber,
+    gid: WholeNumber,
+    linkTarget: z.string().optional(),
+  }),
+);
 
 /**
  * Prints what a path within an image leads to: partitions, a file, or what is directly in a directory, or below it.
@@ -58,7 +91,14 @@ async function printParts(parts: readonly ImagePart[], out: Output): Promise<voi
     for (const { kind, path, source, content, partition } of parts) {
       const { name, uuid, label } = content ?? {};
       const fileSystem = content && { uuid, label };
-      await out.record({ kind, path, bytes: source.bytes, ...partition, content: name, fileSystem });
+      await out.answer(ListedPart, {
+        kind,
+        path,
+        bytes: source.bytes,
+        ...partition,
+        content: name,
+        fileSystem,
+      });
     }
     return;
   }
@@ -75,14 +115,22 @@ async function printParts(parts: readonly ImagePart[], out: Output): Promise<voi
 
 async function printNode(path: Uint8Array, node: FileNode, out: Output, signal: AbortSignal): Promise<void> {
   const { kind, bytes, mode, owner } = node;
-  const modified = new Date(Number(node.modifiedAt / 1_000_000n));
+  const modifiedAt = new Date(Number(node.modifiedAt / 1_000_000n));
   const target = kind === 'link' ? await node.linkTarget(signal) : undefined;
   if (out.json) {
     const linkTarget = target && pathFields(target).path;
-    return out.record({ ...pathFields(path), kind, size: bytes, modified, mode, ...owner, linkTarget });
+    return out.answer(ListedImageFile, {
+      ...pathFields(path),
+      kind: entryKindOf(kind),
+      bytes,
+      modifiedAt,
+      mode,
+      ...owner,
+      linkTarget,
+    });
   }
   const more = `${kind === 'directory' ? '/' : ''}${target === undefined ? '' : ` -> ${pathText(target)}`}`;
   await out.line(
-    `${(kind === 'file' ? bytesText(bytes) : '-').padStart(10)}  ${timeText(modified)}  ${pathText(path)}${more}`,
+    `${(kind === 'file' ? bytesText(bytes) : '-').padStart(10)}  ${timeText(modifiedAt)}  ${pathText(path)}${more}`,
   );
 }

@@ -7,7 +7,9 @@ import {
   type Root,
 } from '@holdfast/engine';
 import { pricesAsOf, pricesOfClass, thawDays, ThawRequest, ThawSpeed } from '@holdfast/engine/model';
-import type { DegradedFields } from './degraded-point.ts';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
+import { type DegradedFields, degradedShape } from './degraded-point.ts';
 import { ThawNeededError } from '../terminal/errors.ts';
 import type { Output } from '../terminal/output.ts';
 import { bytesText, countText, durationText } from '../terminal/text.ts';
@@ -21,6 +23,33 @@ export const thawDaysOption = numberOption(
   '--thaw-days <n>',
   `how long its readable copy stays, ${thawDays.usual} if left out`,
   { unit: 'days', ...thawDays },
+);
+
+/** What a restore reads, writes, costs and takes. */
+export const quoteShape = {
+  files: WholeNumber,
+  bytes: WholeNumber,
+  storedBytes: WholeNumber,
+  requests: WholeNumber,
+  dollars: z.number(),
+  seconds: z.number(),
+};
+
+export const QuotedThaw = documentAnswer(
+  'with --quote, of a point that has to be thawed',
+  z.strictObject({
+    pointId: z.string(),
+    ...degradedShape,
+    ...quoteShape,
+    thaw: z.strictObject({
+      state: z.enum(['frozen', 'thawing']),
+      storageClass: z.string(),
+      speed: ThawSpeed,
+      bytes: WholeNumber,
+      seconds: z.number(),
+      dollars: z.number(),
+    }),
+  }),
 );
 
 interface FrozenObject {
@@ -69,7 +98,7 @@ export async function printThawQuote(
   const quote = quoteThaw(root, thaw, { workers, isLocal });
   const { state, storageClass, seconds, dollars } = thaw;
   if (out.json) {
-    return out.document({
+    return out.answer(QuotedThaw, {
       pointId: root.point,
       ...degraded,
       ...quote,

@@ -1,4 +1,12 @@
-import { findCleanPoint, isDegraded, type PointRow, unreadOf, type UnreadFacts } from '@holdfast/engine';
+import {
+  findCleanPoint,
+  isDegraded,
+  type PointRow,
+  UnreadCounts,
+  unreadOf,
+  type UnreadFacts,
+} from '@holdfast/engine';
+import * as z from 'zod';
 import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import type { Cell } from '../terminal/table.ts';
@@ -40,10 +48,12 @@ export function degradedText(
 }
 
 /** Fields that a degraded point adds to an answer for programs; none for a clean one. */
-export interface DegradedFields {
-  readonly unread?: ReturnType<typeof unreadOf>;
-  readonly cleanPointId?: string | null;
-}
+export const degradedShape = {
+  unread: UnreadCounts.strict().optional(),
+  /** Absent where the resource has none. */
+  cleanPointId: z.string().optional(),
+};
+export type DegradedFields = z.infer<z.ZodObject<typeof degradedShape>>;
 
 /** Warns on stderr that a point is degraded, before anything is done with it. @returns the same for programs. */
 export async function warnDegraded(
@@ -56,5 +66,5 @@ export async function warnDegraded(
   warn(
     `${degradedText(point.pointId, point, clean)}; "holdfast warnings ${point.pointId}" names what could not be read`,
   );
-  return { unread: unreadOf(point), cleanPointId: clean?.pointId ?? null };
+  return { unread: unreadOf(point), cleanPointId: clean?.pointId };
 }

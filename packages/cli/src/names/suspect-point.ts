@@ -8,6 +8,8 @@ import {
   type ResourceArn,
   type Suspicion,
 } from '@holdfast/engine';
+import * as z from 'zod';
+import { WholeNumber, Time } from '../terminal/answer.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { countText, timeText } from '../terminal/text.ts';
@@ -90,10 +92,26 @@ export function suspectText({ point, suspicion, clean }: SuspectPoint): string {
   return `${which}; ${instead}`;
 }
 
+const share = z.number();
+const Sign = z.discriminatedUnion('sign', [
+  z.strictObject({
+    sign: z.enum(['changed', 'removed', 'rewritten', 'incompressible']),
+    share,
+    usual: share,
+  }),
+  z.strictObject({ sign: z.enum(['names', 'renamed']), files: WholeNumber, examples: z.array(z.string()) }),
+]);
+
+/** The evidence against a point, its own and that of the point since which the resource is suspect. */
+export const SuspicionFields = z
+  .strictObject({
+    signs: z.array(Sign),
+    since: z.strictObject({ pointId: z.string(), sourceTime: Time, signs: z.array(Sign) }),
+  })
+  .meta({ id: 'Suspicion' });
+
 /** The same for programs. */
-export function suspicionFields(suspicion: Suspicion | undefined) {
-  if (suspicion === undefined) return null;
-  const { signs, since, sinceSigns } = suspicion;
+export function suspicionFields({ signs, since, sinceSigns }: Suspicion) {
   return { signs, since: { pointId: since.pointId, sourceTime: since.sourceTime, signs: sinceSigns } };
 }
 

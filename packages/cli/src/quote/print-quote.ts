@@ -1,9 +1,64 @@
-import { pricesAsOf } from '@holdfast/engine/model';
+import { pricesAsOf, ResourceKind } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, type Printable } from '../terminal/answer.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
 import type { Output } from '../terminal/output.ts';
 import { resources, right } from '../terminal/table.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 import type { ResourceQuote } from './quote-resource.ts';
+
+const Dollars = z.number();
+const Amount = z.strictObject({ files: WholeNumber, bytes: WholeNumber });
+const estimateShape = {
+  listed: Amount,
+  /** By storage class. */
+  classes: z.record(z.string(), Amount),
+  frozen: Amount,
+  awsBackupBytes: z.number(),
+  storedBytes: z.strictObject({ value: z.number(), low: z.number(), high: z.number() }),
+  repeatedBytes: z.number(),
+  knownBytes: z.number(),
+  chunks: z.number(),
+  sample: z.strictObject({
+    units: WholeNumber,
+    bytes: WholeNumber,
+    unread: WholeNumber,
+    askedIndex: z.boolean(),
+    isWhole: z.boolean(),
+  }),
+  asked: z.strictObject({ requests: WholeNumber, dollars: Dollars, transferDollars: Dollars }),
+};
+
+/** A quote of one resource; figures of files are absent for an image. */
+export const QuoteFields = z
+  .strictObject({
+    resourceArn: z.string(),
+    kind: ResourceKind,
+    plan: z.string(),
+    assumed: z.strictObject({ changedPerDay: z.number() }),
+    ...z.object(estimateShape).partial().shape,
+    /** Absent for a directory, which goes to a disk that is paid for. */
+    firstCopy: z
+      .strictObject({ requests: z.number(), dollars: Dollars, parts: z.record(z.string(), Dollars) })
+      .optional(),
+    image: z
+      .strictObject({ volumes: WholeNumber, bytes: WholeNumber, inUse: WholeNumber, inVault: z.boolean() })
+      .optional(),
+    months: z.array(
+      z.strictObject({
+        afterDays: z.number(),
+        points: z.number(),
+        containers: z.number().optional(),
+        storedBytes: z.number(),
+        dollars: Dollars.optional(),
+        parts: z.record(z.string(), Dollars).optional(),
+        awsBackup: Dollars,
+        ebsSnapshots: Dollars,
+      }),
+    ),
+    pricesAsOf: z.string(),
+  })
+  .meta({ id: 'Quote' });
 
 export function quoteFields({
   resource,
@@ -12,15 +67,20 @@ export function quoteFields({
   months,
   files,
   image,
-}: ResourceQuote): Record<string, unknown> {
+}: ResourceQuote): Printable<z.output<typeof QuoteFields>> {
   return {
     resourceArn: resource.arn,
     kind: resource.kind,
     plan,
     assumed: { changedPerDay },
-    ...(files !== undefined && { ...files.estimate, firstCopy: isLocal(resource) ? null : files.firstCopy }),
+    ...(files !== undefined && {
+      ...files.estimate,
+      firstCopy: isLocal(resource) ? undefined : files.firstCopy,
+    }),
     image,
-    months: months.map((month) => (isLocal(resource) ? { ...month, dollars: null, parts: null } : month)),
+    months: months.map((month) =>
+      isLocal(resource) ? { ...month, dollars: undefined, parts: undefined } : month,
+    ),
     pricesAsOf,
   };
 }

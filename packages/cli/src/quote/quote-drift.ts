@@ -1,7 +1,26 @@
 import { type Catalog, compareQuote, type QuoteDrift, type ResourceArn } from '@holdfast/engine';
 import { dayMs } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber } from '../terminal/answer.ts';
 import { bytesText } from '../terminal/text.ts';
 import { percentText } from './print-quote.ts';
+
+const Share = z.number();
+
+/** A resource's quote next to what its backups did. */
+export const driftShape = {
+  first: z
+    .strictObject({
+      pointId: z.string(),
+      /** An estimate. */
+      quotedBytes: z.number(),
+      storedBytes: WholeNumber,
+      share: Share,
+      isWithin: z.boolean(),
+    })
+    .optional(),
+  changedPerDay: z.strictObject({ quoted: Share, seen: Share, pointId: z.string() }).optional(),
+};
 
 /** Compares a resource's quote with what its backups did; `undefined` while there is no quote, or no point since. */
 export async function findDrift(

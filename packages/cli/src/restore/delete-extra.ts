@@ -1,6 +1,8 @@
 import { InvalidInputError, type PointRow, unreadOf } from '@holdfast/engine';
 import type { OverwriteRule, RestoreDestination, RestoreReport } from '@holdfast/engine/model';
+import * as z from 'zod';
 import { isImage } from '../names/open-point.ts';
+import { WholeNumber, lineAnswer, pathShape } from '../terminal/answer.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
@@ -77,10 +79,15 @@ export async function printExtra(
   if (unit === 'object') await print('each would get a delete marker, and stay as an earlier version');
 }
 
+export const ListedExtra = lineAnswer(
+  'with --dry-run and --delete-extra: one for each that would be deleted, after what would be written',
+  z.strictObject({ ...pathShape, kind: z.literal('extra'), bytes: WholeNumber, in: z.string() }),
+);
+
 /** Prints all of it, each on a line, for programs. */
 export async function recordExtra(extra: Extra, out: Output): Promise<void> {
   for await (const { path, bytes } of extra.list())
-    await out.record({ ...pathFields(path), kind: 'extra', size: bytes, in: extra.place });
+    await out.answer(ListedExtra, { ...pathFields(path), kind: 'extra', bytes, in: extra.place });
 }
 
 /**

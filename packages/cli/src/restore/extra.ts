@@ -11,6 +11,8 @@ import {
 } from '@holdfast/engine';
 import type { RestoreDestination } from '@holdfast/engine/model';
 import { findExtraEntries, removeExtraEntries } from '@holdfast/node';
+import * as z from 'zod';
+import { WholeNumber } from '../terminal/answer.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { placeText } from './restore-request.ts';
 import { pathText, shortNameOf } from '../terminal/text.ts';
@@ -40,6 +42,14 @@ export interface Extra {
   remove(onRemoved: (count: number) => void): Promise<ExtraOutcome>;
   close(): Promise<void>;
 }
+
+/** An {@link ExtraOutcome} for programs. */
+export const ExtraFields = z.strictObject({
+  removed: WholeNumber,
+  bytes: WholeNumber,
+  leftCount: WholeNumber,
+  left: z.array(z.strictObject({ path: z.string(), reason: z.string() })),
+});
 
 /** What became of it. */
 export interface ExtraOutcome {

@@ -21,14 +21,58 @@ import {
   ThawRequest,
 } from '@holdfast/engine/model';
 import type { ImageSource } from '@holdfast/image-files';
-import { dollarsText, pricesText, printThawQuote } from '../names/archived-point.ts';
-import type { DegradedFields } from '../names/degraded-point.ts';
+import * as z from 'zod';
+import { EntryKind, entryKindOf } from '../names/entry-kind.ts';
+import { WholeNumber, documentAnswer, lineAnswer, pathShape } from '../terminal/answer.ts';
+import { dollarsText, pricesText, printThawQuote, quoteShape } from '../names/archived-point.ts';
+import { type DegradedFields, degradedShape } from '../names/degraded-point.ts';
 import type { Output } from '../terminal/output.ts';
 import { placeText } from './restore-request.ts';
 import { bytesText, countText, durationText, pathFields, pathText } from '../terminal/text.ts';
 
 /** Workers of a deployment with default settings; only the time in the quote depends on it. */
 const usualWorkers = 10;
+
+export const QuotedFiles = documentAnswer(
+  'with --quote',
+  z.strictObject({ pointId: z.string(), ...degradedShape, ...quoteShape }),
+);
+export const QuotedImage = documentAnswer(
+  'with --quote, of an image into volumes',
+  z.strictObject({
+    pointId: z.string(),
+    volumes: WholeNumber,
+    bytes: WholeNumber,
+    blocks: WholeNumber,
+    dollars: z.number(),
+  }),
+);
+export const QuotedFile = documentAnswer(
+  'with --quote or --dry-run, and --to-file',
+  z.strictObject({
+    pointId: z.string(),
+    volume: z.string(),
+    bytes: WholeNumber,
+    blocks: WholeNumber,
+    storedBytes: WholeNumber,
+    to: z.string(),
+  }),
+);
+export const WrittenEntry = lineAnswer(
+  'with --dry-run: one for each entry',
+  z.strictObject({ ...pathShape, kind: EntryKind, bytes: WholeNumber, to: z.string() }),
+);
+export const ListedVolume = lineAnswer(
+  'with --dry-run, of an image into volumes: one for each',
+  z.strictObject({
+    kind: z.literal('volume'),
+    volume: z.string(),
+    snapshot: z.string(),
+    sizeGiB: WholeNumber,
+    type: z.string(),
+    to: z.string().optional(),
+  }),
+);
 
 export interface RestorePreview {
   readonly reader: PointReader;
@@ -55,7 +99,7 @@ export async function printQuote(
   if (preview.file !== undefined) return printFileQuote(preview, preview.file, out);
   if (image !== undefined && preview.image === undefined) {
     const { volumes, bytes, blocks, dollars } = await measureImage(reader, preview.signal);
-    if (out.json) return out.document({ pointId: point.pointId, volumes, bytes, blocks, dollars });
+    if (out.json) return out.answer(QuotedImage, { pointId: point.pointId, volumes, bytes, blocks, dollars });
     return out.line(
       `${countText(volumes, 'volume')}, ${bytesText(bytes)}, made from snapshots: nothing is read from the vault` +
         (blocks === 0
@@ -69,7 +113,7 @@ export async function printQuote(
     return printThawQuote(reader.root, thaw, how, out);
   }
   const quote = await quoteOf(preview);
-  if (out.json) return out.document({ pointId: point.pointId, ...preview.degraded, ...quote });
+  if (out.json) return out.answer(QuotedFiles, { pointId: point.pointId, ...preview.degraded, ...quote });
   await out.line(`point     ${point.pointId} of ${point.resourceArn}`);
   await out.line(`files     ${quote.files}`);
   await out.line(`bytes     ${bytesText(quote.bytes)} to write, ${bytesText(quote.storedBytes)} to read`);
@@ -104,13 +148,14 @@ export async function printDryRun(
     path,
     kind,
     size,
-  }: Pick<SourceEntry, 'path' | 'size'> & { readonly kind: string }): Promise<void> => {
+  }: Pick<SourceEntry, 'path' | 'size'> & { readonly kind: EntryKind }): Promise<void> => {
     const place = placeText(point, destination, pathText(path));
-    if (out.json) await out.record({ ...pathFields(path), kind, size, to: place });
+    if (out.json) await out.answer(WrittenEntry, { ...pathFields(path), kind, bytes: size, to: place });
     else await out.line(`${bytesText(size).padStart(10)}  ${place}`);
   };
   if (preview.image !== undefined)
-    for await (const { begins } of preview.image.list({}, signal)) await print(begins);
+    for await (const { begins } of preview.image.list({}, signal))
+      await print({ ...begins, kind: entryKindOf(begins.kind) });
   else
     for (const path of withoutRepetition(paths))
       for await (const listed of listEntries(reader, path, true, signal))
@@ -132,12 +177,12 @@ async function printFileQuote(
   const { blocks, bytes } = await measureVolume(reader, volume, signal);
   const { pointId } = point;
   if (out.json)
-    return out.document({
+    return out.answer(QuotedFile, {
       pointId,
       volume: volume.volume,
       bytes: volume.bytes,
       blocks,
-      blockBytes: bytes,
+      storedBytes: bytes,
       to: path,
     });
   return out.line(
@@ -154,7 +199,14 @@ async function printVolumes(
   for (const { volume, snapshot, sizeGiB, volumeType } of snapshots) {
     const type = wanted?.type ?? volumeType;
     if (out.json)
-      await out.record({ kind: 'volume', volume, snapshot, sizeGiB, type, to: wanted?.availabilityZone });
+      await out.answer(ListedVolume, {
+        kind: 'volume',
+        volume,
+        snapshot,
+        sizeGiB,
+        type,
+        to: wanted?.availabilityZone,
+      });
     else
       await out.line(
         `${sizeGiB} GiB ${type} volume in ${wanted?.availabilityZone} from ${snapshot}, a copy of ${volume}`,

@@ -1,11 +1,13 @@
 import { BackupError, isDegraded, mapConcurrent, type PointRow, type ResourceArn } from '@holdfast/engine';
-import type { RestoreReport } from '@holdfast/engine/model';
+import { RestoreDestination, type RestoreReport } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { type ExecutionState, failureText, waitForExecution } from '../deployment/executions.ts';
-import { dollarsText, pricesText } from '../names/archived-point.ts';
+import { dollarsText, pricesText, quoteShape } from '../names/archived-point.ts';
 import { pointStateCell } from '../names/degraded-point.ts';
 import { choiceText } from '../names/point-name.ts';
-import { suspectText, suspicionFields } from '../names/suspect-point.ts';
+import { suspectText, SuspicionFields, suspicionFields } from '../names/suspect-point.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../terminal/exit-codes.ts';
@@ -25,6 +27,7 @@ import { type ChosenPart, type ChosenResources, chooseResources } from './choose
 import { exitCodeOfRemoved, isAllBack, removeExtra, shortExtraText } from './delete-extra.ts';
 import type { ExtraOutcome } from './extra.ts';
 import { type AllWishes, type PlannedPart, planParts, sumQuotes } from './plan-all.ts';
+import { ExtraFields } from './extra.ts';
 import { restoreHere } from './restore-here.ts';
 import { exitCodeOfReport, findReport } from './restore-report.ts';
 
@@ -32,6 +35,47 @@ import { exitCodeOfReport, findReport } from './restore-report.ts';
 const restoresAtOnce = 4;
 /** Seconds between two lines about all of it. */
 const quietSeconds = 10;
+
+export const RestoredAll = documentAnswer(
+  'with --all',
+  z.strictObject({
+    parts: z.array(
+      z.strictObject({
+        resourceArn: z.string(),
+        pointId: z.string(),
+        sourceTime: Time,
+        degraded: z.boolean(),
+        suspicion: SuspicionFields.optional(),
+        /** Absent where --quote names none. */
+        destination: RestoreDestination.optional(),
+        before: z.enum(['to restore', 'under way', 'done already']),
+        quote: z.strictObject(quoteShape).optional(),
+        problem: z.string().optional(),
+        /** Only with --delete-extra. */
+        extra: z
+          .union([
+            z.strictObject({
+              place: z.string(),
+              count: WholeNumber,
+              bytes: WholeNumber,
+              first: z.array(z.string()),
+              removed: ExtraFields.optional(),
+            }),
+            z.strictObject({ problem: z.string() }),
+          ])
+          .optional(),
+        execution: z.string().optional(),
+        files: WholeNumber.optional(),
+        bytes: WholeNumber.optional(),
+        exitCode: WholeNumber.optional(),
+        result: z.string().optional(),
+      }),
+    ),
+    /** Resources that have no such point. */
+    without: z.array(z.string()),
+    quote: z.strictObject({ ...quoteShape, thawSeconds: z.number(), thawDollars: z.number() }),
+  }),
+);
 
 interface EndedPart {
   readonly part: PlannedPart;
@@ -81,7 +125,7 @@ async function restorePlanned(
   if (!out.json) await printPlan(parts, chosen, wishes, context);
   const open = parts.filter(({ state }) => state !== 'done already').length;
   if (wishes.isPreview || open === 0) {
-    if (out.json) await out.document(documentOf(parts, chosen, undefined));
+    if (out.json) await out.answer(RestoredAll, documentOf(parts, chosen, undefined));
     return exitCodeOfAll([], parts, chosen.without);
   }
   const extra = parts.reduce((sum, part) => sum + (part.extra?.count ?? 0), 0);
@@ -93,7 +137,7 @@ async function restorePlanned(
   }
   const restored = await restoreParts(parts, wishes, connection, context);
   const ended = await deleteExtras(restored, context);
-  if (out.json) await out.document(documentOf(parts, chosen, ended));
+  if (out.json) await out.answer(RestoredAll, documentOf(parts, chosen, ended));
   else await printSummary(ended, out);
   return exitCodeOfAll(ended, parts, chosen.without);
 }
@@ -401,24 +445,25 @@ function documentOf(
   parts: readonly PlannedPart[],
   { without, suspects }: ChosenResources,
   ended: readonly EndedPart[] | undefined,
-): Record<string, unknown> {
+) {
   return {
     parts: parts.map((part) => {
       const { point, destination, quote, problem, state } = part;
+      const suspect = suspects.find((one) => one.point === point);
       const end = ended?.find((one) => one.part === part);
       return {
         resourceArn: point.resourceArn,
         pointId: point.pointId,
         sourceTime: point.sourceTime,
         degraded: isDegraded(point),
-        suspicion: suspicionFields(suspects.find((one) => one.point === point)?.suspicion),
-        target: destination ?? null,
+        suspicion: suspect && suspicionFields(suspect.suspicion),
+        destination,
         before: state,
-        quote: quote ?? null,
-        problem: problem?.message ?? null,
+        quote,
+        problem: problem?.message,
         extra: extraFields(part, end),
         ...(end && {
-          execution: end.execution ?? null,
+          execution: end.execution,
           files: end.files,
           bytes: end.bytes,
           exitCode: end.exitCode,
@@ -433,9 +478,9 @@ function documentOf(
 
 function extraFields({ extra, extraProblem }: PlannedPart, end: EndedPart | undefined) {
   if (extraProblem !== undefined) return { problem: extraProblem.message };
-  if (extra === undefined) return null;
+  if (extra === undefined) return undefined;
   const { count, bytes, first, place } = extra;
-  return { place, count, bytes, first, removed: end?.removed ?? null };
+  return { place, count, bytes, first, removed: end?.removed };
 }
 
 /** Damage comes before other failures; a resource without a point is one. */

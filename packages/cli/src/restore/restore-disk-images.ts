@@ -6,7 +6,9 @@ import {
   type PointVolume,
   RestorePathError,
 } from '@holdfast/engine';
-import type { OverwriteRule } from '@holdfast/engine/model';
+import { ErrorRecord, type OverwriteRule } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber } from '../terminal/answer.ts';
 import { type DiskImageOutcome, type ImageFormat, imageFormats, restoreDiskImage } from '@holdfast/node';
 import { Option } from '@commander-js/extra-typings';
 import type { CommandContext } from '../terminal/command.ts';
@@ -23,6 +25,20 @@ export const formatOption = choiceOption(
   'of a disk image: raw, or what qemu-img makes of it',
   { choices: imageFormats, noun: 'a format' },
 ).default('raw' as const);
+
+/** Fields of a {@link DiskImageOutcome}. */
+export const diskImageShape = {
+  volume: z.string(),
+  path: z.string(),
+  bytes: WholeNumber,
+  outcome: z.enum(['written', 'same', 'kept']),
+  writtenBlocks: WholeNumber,
+  writtenBytes: WholeNumber,
+  sameBlocks: WholeNumber,
+  sameBytes: WholeNumber,
+  damaged: z.array(ErrorRecord.strict().extend({ offset: WholeNumber, bytes: WholeNumber })),
+  damagedBytes: WholeNumber,
+};
 
 export interface DiskImageWishes {
   readonly format: ImageFormat;

@@ -1,15 +1,24 @@
 import type { RestoreOutcome, UnkeptCount } from '@holdfast/engine';
-import { findErrorKind, RestoreReport, type UnkeptFact } from '@holdfast/engine/model';
+import {
+  ErrorRecord,
+  findErrorKind,
+  RestoreReport,
+  ShardOutcome,
+  type UnkeptFact,
+} from '@holdfast/engine/model';
 import * as z from 'zod';
 import { parseOutput } from '../deployment/executions.ts';
-import type { DegradedFields } from '../names/degraded-point.ts';
+import { type DegradedFields, degradedShape } from '../names/degraded-point.ts';
+import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
+import { ExtraFields } from './extra.ts';
 import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { right } from '../terminal/table.ts';
 import { bytesText, countText, numberText } from '../terminal/text.ts';
 
 /** The restore machine's report, as far as it can be read; further fields are kept for programs. */
-const KnownReport = z.object({ report: RestoreReport.partial().loose() });
+export const ReportFields = RestoreReport.partial().loose();
+const KnownReport = z.object({ report: ReportFields });
 
 /** The report in an execution's output; `undefined` where there is none, or none that can be read. */
 export function findReport(output: string | undefined): Partial<RestoreReport> | undefined {
@@ -89,6 +98,21 @@ export function throttledText(calls: number): string {
   return `throttled ${countText(calls, 'call')}, which EBS refused at first`;
 }
 
+/** Of a restore into a directory here. */
+export const RestoredHere = documentAnswer(
+  'into a directory',
+  z.strictObject({
+    pointId: z.string(),
+    directory: z.string(),
+    execution: z.string().optional(),
+    ...degradedShape,
+    ...ShardOutcome.shape,
+    /** Only with --delete-extra, where everything is back. */
+    extra: ExtraFields.optional(),
+    /** Only of extract: damaged pages of the manifest, whose files nobody can name. */
+    lostPages: z.array(ErrorRecord.strict().extend({ entries: WholeNumber })).optional(),
+  }),
+);
 export async function printOutcome(
   outcome: RestoreOutcome,
   where: {
@@ -101,7 +125,7 @@ export async function printOutcome(
 ): Promise<void> {
   const { bytes, written, kept, keptFiles, same, failed, carried, unkept } = outcome;
   const { pointId, directory } = where;
-  if (out.json) return out.document({ ...where, ...outcome });
+  if (out.json) return out.answer(RestoredHere, { ...where, ...outcome });
   for (const { path, message } of failed) await out.line(`not restored: ${path}: ${message}`);
   for (const { path, from } of carried) await out.line(`older content: ${path}: as in point ${from}`);
   for (const count of unkept) await out.line(unkeptText(count));

@@ -2,6 +2,7 @@ import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Clock } from '@holdfast/engine';
 import type { LocalVaultOptions } from '@holdfast/node';
 import type { Connection, ConnectedStorage } from '../deployment/connection.ts';
+import type { Answer } from './answer.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import type { ProgressLines } from './progress-lines.ts';
@@ -40,6 +41,8 @@ export interface CommandSpec<Declared extends CommandUnknownOpts> {
   /** One word, or two: a group and its member. */
   readonly name: string;
   readonly summary: string;
+  /** All forms of what it prints with `--json`, by names for the published schema. */
+  readonly answers: Readonly<Record<string, Answer>>;
   /** Declares words and options; types, help, completion and refusals follow from them. */
   readonly declare: (command: Command) => Declared;
   readonly run: (
@@ -52,6 +55,7 @@ export interface CommandSpec<Declared extends CommandUnknownOpts> {
 export interface CommandDefinition {
   readonly name: string;
   readonly summary: string;
+  readonly answers: Readonly<Record<string, Answer>>;
   /** Makes a parser for one command line, as a parser keeps what it reads. It hands the work to `execute`. */
   readonly build: (execute: (work: CommandWork) => Promise<void>) => CommandUnknownOpts;
 }
@@ -61,12 +65,14 @@ const optionsSpelled = 4;
 export function defineCommand<Declared extends CommandUnknownOpts>({
   name,
   summary,
+  answers,
   declare,
   run,
 }: CommandSpec<Declared>): CommandDefinition {
   return {
     name,
     summary,
+    answers,
     build: (execute) => {
       const command = declare(new Command(name.split(' ').at(-1)).description(summary));
       command.usage(usageOf(command));

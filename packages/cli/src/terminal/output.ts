@@ -1,4 +1,6 @@
 import type { Clock } from '@holdfast/engine';
+import type * as z from 'zod';
+import type { Answer, Printable } from './answer.ts';
 import { type Cell, type Column, tableLines } from './table.ts';
 import { jsonText, safeText } from './text.ts';
 import { type Tone, toneOf } from './tone.ts';
@@ -60,13 +62,11 @@ export class Output {
   readonly #paint = (tone: Tone | undefined, text: string): string =>
     tone === undefined ? text : this.#options.paint(tone, text);
 
-  /** Prints the only document of a command, for programs. */
-  async document(value: unknown): Promise<void> {
-    await this.#options.write(`${jsonText(value, 2)}\n`);
-  }
-
-  /** Prints one of many documents for programs, each on one line. */
-  async record(value: unknown): Promise<void> {
-    await this.#options.write(`${jsonText(value)}\n`);
+  /** Prints for programs, in a form that the command declares. */
+  async answer<Schema extends z.ZodType>(
+    { form }: Answer<Schema>,
+    value: Printable<z.output<Schema>>,
+  ): Promise<void> {
+    await this.#options.write(`${jsonText(value, form === 'document' ? 2 : undefined)}\n`);
   }
 }

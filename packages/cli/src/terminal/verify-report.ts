@@ -8,10 +8,12 @@ import {
   type verifyImages,
   type verifyPoints,
 } from '@holdfast/engine';
-import { findErrorKind } from '@holdfast/engine/model';
+import { ErrorRecord, findErrorKind } from '@holdfast/engine/model';
+import * as z from 'zod';
 import type { ImageCheck, PartCheck } from '@holdfast/image-files';
 import { isImage } from '../names/open-point.ts';
 import { unreadText } from '../names/degraded-point.ts';
+import { WholeNumber, documentAnswer, pathShape, type Printable } from './answer.ts';
 import { VerificationStoppedError } from './errors.ts';
 import type { Output } from './output.ts';
 import { bytesText, countText, numberText, pathFields, pathText } from './text.ts';
@@ -24,10 +26,106 @@ type Outcome = Extract<Verification, { readonly outcome: unknown }>['outcome'];
 type LostRange = Outcome['lostRanges'][number];
 type FileSystemCheck = Extract<PartCheck, { readonly check: unknown }>['check'];
 type DamagedObject = Outcome['damagedObjects'][number];
-interface Loss {
-  readonly name: string;
-  readonly message: string;
-}
+type Loss = ErrorRecord;
+
+const Loss = ErrorRecord.strict();
+const pointShape = { pointId: z.string(), resourceArn: z.string() };
+const Stretch = z.strictObject({ volume: z.string(), from: WholeNumber, to: WholeNumber });
+const ofObject = { objectName: z.string(), packId: z.string() };
+const partShape = { path: z.string(), content: z.string().optional() };
+
+const ReadOutcome = z.strictObject({
+  files: WholeNumber,
+  bytes: WholeNumber,
+  chunks: WholeNumber,
+  packs: WholeNumber,
+  /** Only the first of them. */
+  damagedFiles: z.array(Loss.extend({ path: z.string() })),
+  damagedFileCount: WholeNumber,
+  lostStretches: z.array(Stretch),
+  lostRanges: z.array(
+    Loss.extend({
+      map: z.enum(['manifest', 'pack-map']),
+      after: z.string().optional(),
+      through: z.string(),
+      entries: WholeNumber,
+    }),
+  ),
+  problems: z.array(z.string()),
+  damagedObjects: z.array(z.strictObject({ ...ofObject, loss: Loss, count: WholeNumber })),
+  refusedFileCount: WholeNumber,
+  refusedObjects: z.array(z.strictObject({ ...ofObject, message: z.string() })),
+});
+
+const CheckedPart = z.union([
+  z.strictObject({
+    ...partShape,
+    check: z.strictObject({
+      directories: WholeNumber,
+      files: WholeNumber,
+      storedBytes: WholeNumber,
+      findings: z.array(
+        z.strictObject({ kind: z.string(), ...z.object(pathShape).partial().shape, message: z.string() }),
+      ),
+      findingCount: WholeNumber,
+      madeGood: z.array(z.string()),
+      unsupported: WholeNumber,
+      uncompared: WholeNumber,
+    }),
+    notices: z.array(z.string()),
+    isInDoubt: z.boolean(),
+  }),
+  z.strictObject({ ...partShape, notSupported: z.string() }),
+  z.strictObject({ ...partShape, damaged: z.string() }),
+]);
+
+/** Only with `--filesystem`. */
+const fileSystems = z
+  .strictObject({
+    parts: z.array(CheckedPart),
+    unread: z.array(z.string()),
+    notices: z.array(z.string()),
+    unused: z.array(Stretch),
+  })
+  .optional();
+
+const VerifiedPoint = z.union([
+  z.strictObject({ ...pointShape, damaged: z.boolean(), ...ReadOutcome.shape, fileSystems }),
+  z.strictObject({
+    ...pointShape,
+    damaged: z.boolean(),
+    snapshots: WholeNumber,
+    losses: z.array(Loss),
+    fileSystems,
+  }),
+  z.strictObject({ ...pointShape, damaged: z.literal(true), rootLoss: Loss }),
+  z.strictObject({ ...pointShape, notVerified: Loss }),
+]);
+
+export const VerifyAnswer = documentAnswer(
+  'always',
+  z.strictObject({
+    damaged: z.boolean(),
+    /** Why it ended early. */
+    stopped: z.string().optional(),
+    /** Ids of points that it did not come to. */
+    notReached: z.array(z.string()).optional(),
+    vaultFiles: z.array(Loss),
+    histories: z.array(
+      z.strictObject({
+        resourceArn: z.string(),
+        roots: WholeNumber,
+        problems: z.array(Loss.extend({ pointId: z.string().optional() })),
+      }),
+    ),
+    points: z.array(VerifiedPoint),
+    passedOver: z.array(z.strictObject({ ...pointShape, reason: z.string() })),
+  }),
+);
+type VerifiedFields = Printable<z.output<(typeof VerifyAnswer)['schema']>>;
+/** A list that grows while points are verified. */
+type Growing<Name extends 'vaultFiles' | 'histories' | 'points' | 'passedOver'> =
+  VerifiedFields[Name][number][];
 
 const unseenListed = 20;
 
@@ -37,10 +135,10 @@ export class VerifyReport {
   readonly #points: readonly PointRow[];
   readonly #unseen: Set<PointRow['pointId']>;
   readonly #document: {
-    vaultFiles: Loss[];
-    histories: unknown[];
-    points: Record<string, unknown>[];
-    passedOver: unknown[];
+    vaultFiles: Growing<'vaultFiles'>;
+    histories: Growing<'histories'>;
+    points: Growing<'points'>;
+    passedOver: Growing<'passedOver'>;
   } = { vaultFiles: [], histories: [], points: [], passedOver: [] };
   readonly #objects = new Map<string, DamagedObject>();
   #isDamaged = false;
@@ -153,9 +251,11 @@ export class VerifyReport {
   /** Reports what was found in the file systems of an image, after what was of its blocks. */
   async fileSystems({ pointId }: PointRow, check: ImageCheck): Promise<void> {
     const { parts, unread, notices, unused } = check;
-    const entry = this.#document.points.findLast((point) => point['pointId'] === pointId);
-    if (entry !== undefined)
-      entry['fileSystems'] = { parts: parts.map(partDocument), unread, notices, unused };
+    const found = { fileSystems: { parts: parts.map(partDocument), unread, notices, unused } };
+    const at = this.#document.points.findLastIndex((point) => point.pointId === pointId);
+    const entry = this.#document.points[at];
+    if (entry !== undefined && ('files' in entry || 'snapshots' in entry))
+      this.#document.points[at] = { ...entry, ...found };
     for (const text of unread) await this.#line(`not readable: ${text}`);
     if (unread.length > 0) this.#refused += 1;
     for (const notice of notices) await this.#line(`notice: ${notice}`);
@@ -227,7 +327,7 @@ export class VerifyReport {
       );
     }
     if (this.#out.json) {
-      await this.#out.document({
+      await this.#out.answer(VerifyAnswer, {
         damaged: this.#isDamaged,
         stopped: stopped?.message,
         notReached: stopped && [...this.#unseen],
@@ -263,7 +363,7 @@ function isLost(kind: string): boolean {
   return kind === 'content-lost' || kind === 'metadata-lost';
 }
 
-function partDocument(part: PartCheck): unknown {
+function partDocument(part: PartCheck) {
   if (!('check' in part)) return part;
   const findings = part.check.findings.map(({ kind, path, message }) => ({
     kind,

@@ -28,6 +28,7 @@ run ${first?.name} of arn:aws:s3:::photos has started (full)
 execution arn:aws:states:eu-west-1:111122223333:execution:protect:${first?.name}
 `);
   expect(second).toContain('(incremental)');
+  expect(await cli.json('backup', 'photos')).toMatchObject({ resourceArn: bucketArn, plan: 'daily' });
   expect(code).toBe(0);
 });
 

@@ -82,9 +82,9 @@ test('gives programs one line for each entry, and the bytes of names that are no
   const { root } = await cli.backUp();
 
   expect(await cli.records('ls', root.point)).toEqual([
-    { path: 'f\ufffd', pathBase64: 'Zv8=', kind: 'object', size: 1, modified: '2026-11-23T12:00:00.000Z' },
+    { path: 'f\ufffd', pathBase64: 'Zv8=', kind: 'object', bytes: 1, modifiedAt: '2026-11-23T12:00:00.000Z' },
     { path: 'photos/', kind: 'implied-directory' },
-    { path: 'readme.txt', kind: 'object', size: 5, modified: '2026-11-23T12:00:00.000Z' },
+    { path: 'readme.txt', kind: 'object', bytes: 5, modifiedAt: '2026-11-23T12:00:00.000Z' },
   ]);
 });
 
@@ -128,9 +128,9 @@ test('compares two points', async () => {
 1 added, 1 removed, 2 changed
 `);
   expect(records).toMatchObject([
-    { path: 'new.txt', change: 'added', after: { size: 1 } },
-    { path: 'photos/b.jpg', change: 'changed', before: { size: 100 }, after: { size: 2000 } },
-    { path: 'readme.txt', change: 'removed', before: { size: 5 } },
+    { path: 'new.txt', change: 'added', after: { bytes: 1 } },
+    { path: 'photos/b.jpg', change: 'changed', before: { bytes: 100 }, after: { bytes: 2000 } },
+    { path: 'readme.txt', change: 'removed', before: { bytes: 5 } },
     { path: 'tagged.txt', change: 'changed' },
   ]);
 });

@@ -46,12 +46,13 @@ test('one that fails on its way says where another call goes on, and that one do
   const failed = await cli.run('catalog', 'rebuild');
   cli.index = lost;
   const place = /catalog rebuild --after (\S+)/.exec(failed.err)?.[1] ?? '';
-  const { code } = await cli.run('catalog', 'rebuild', '--after', place);
+  const { code, out } = await cli.run('catalog', 'rebuild', '--after', place, '--json');
 
   expect(failed.code).not.toBe(0);
   expect(place).toMatch(/^1\/1:/);
   expect(code).toBe(0);
   expect(lost.size).toBe(2);
+  expect(JSON.parse(out)).toMatchObject({ chunks: 2, damagedPacks: [], failures: { count: 0 } });
   expect((await cli.run('catalog', 'rebuild', '--after', 'somewhere')).code).toBe(2);
 });
 

@@ -52,7 +52,10 @@ read       4.0 KiB, stored 1.0 KiB
 test('ends with 6 where a point is degraded', async () => {
   endWith({ status: 'succeeded', output: JSON.stringify({ report: { ...report, degraded: 1 } }) });
 
-  expect((await cli.run('cycle', 'start', 'daily', '--wait')).code).toBe(6);
+  const { code, out } = await cli.run('cycle', 'start', 'daily', '--wait', '--json');
+
+  expect(code).toBe(6);
+  expect(JSON.parse(out)).toMatchObject({ plan: 'daily', report: { degraded: 1 } });
 });
 
 test('says what failed', async () => {

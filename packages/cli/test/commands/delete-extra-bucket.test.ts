@@ -95,8 +95,8 @@ test('takes of another bucket only what is below the prefix, or the folders that
   expect(some).toMatchObject({ report: whole, extra: { removed: 1, bytes: 4, leftCount: 0, left: [] } });
   expect(one.out).toContain('extra: nothing in s3://b/r/ that the point does not have\n');
   expect(listed.slice(-2)).toEqual([
-    { path: 'r/../x\n', kind: 'extra', size: 4, in: 's3://b/r/' },
-    { path: 'r/README_DECRYPT.txt', kind: 'extra', size: 4, in: 's3://b/r/' },
+    { path: 'r/../x\n', kind: 'extra', bytes: 4, in: 's3://b/r/' },
+    { path: 'r/README_DECRYPT.txt', kind: 'extra', bytes: 4, in: 's3://b/r/' },
   ]);
   expect([...cli.bucket('b').current.keys()]).toContain('unrelated');
 });
@@ -258,7 +258,7 @@ test('--all has one quote of what goes everywhere and one question, deletes when
     'extra      arn:aws:s3:::docs: nothing in s3://docs/ that the point does not have\n',
   );
   expect(preview.parts.map(({ extra }) => extra)).toMatchObject([
-    { place: 's3://docs/', count: 1, first: ['extra.txt'], removed: null },
+    { place: 's3://docs/', count: 1, first: ['extra.txt'] },
     { problem: 'the bucket keeps no versions; switch them on first' },
     { place: 's3://photos/', count: 3 },
   ]);

@@ -77,6 +77,7 @@ describe('restore --to-file', () => {
     expect(readFileSync(file, 'utf8')).toBe('mine');
     const replaced = await cli.run(...args, '--overwrite', 'if-different');
     const again = await cli.run(...args);
+    const same = await cli.json(...args);
 
     expect(kept).toMatchObject({
       code: 0,
@@ -84,6 +85,7 @@ describe('restore --to-file', () => {
     });
     expect(replaced.out).toContain('1 block read');
     expect(again.out).toBe(`volume vol-0b2: ${file} is the same already\n`);
+    expect(same).toMatchObject({ pointId: point, volume: 'vol-0b2', outcome: 'same' });
     expectSame(file, 'vol-0b2');
   });
 
@@ -209,10 +211,13 @@ describe('extract', () => {
     cli.store.decay('packs/', 60);
     const to = join(folder, 'out');
 
-    const { code, out } = await cli.run('extract', 's3://vault-bucket', point, '--to', to);
+    const { code, out } = await cli.run('extract', 's3://vault-bucket', point, '--to', to, '--json');
 
     expect(code).toBe(4);
-    expect(out).toMatch(/zeros: .* of volume vol-0a1 at byte 0/);
+    expect(JSON.parse(out)).toMatchObject({
+      directory: to,
+      volumes: [{ volume: 'vol-0a1', damaged: [{ offset: 0 }, {}, {}] }, { volume: 'vol-0b2' }],
+    });
     expect(readdirSync(to).sort()).toEqual(['image.json', 'vol-0a1.raw', 'vol-0b2.raw']);
   });
 });
@@ -222,14 +227,30 @@ test('ls lists the volumes of an image, and says which blocks are in the vault',
 
   const { out } = await cli.run('ls', point);
   const alone = await cli.run('ls', inEbs);
+  const records = await cli.records('ls', point);
   const inside = await cli.run('ls', point, 'etc/passwd');
 
   expect(out).toMatch(/^vol-0a1 +snap-0a1 +\/dev\/xvda .* yes\nvol-0b2 +snap-0b2 .* yes$/m);
   expect(alone.out).toMatch(/^vol-0a1 +snap-1 .* no, in EBS alone$/m);
+  expect(records).toMatchObject([
+    { kind: 'volume', volume: 'vol-0a1', inVault: true, bytes: 40 * blockBytes },
+    { volume: 'vol-0b2' },
+  ]);
   expect(inside.code).toBe(3);
   expect(inside.err).toContain(
     '"etc/passwd" is on no volume of this image; begin with a "/", or with one of /dev/xvda, /dev/sdf',
   );
+});
+
+test('programs are told which volumes would be made of an image, and what that takes', async () => {
+  const there = ['restore', point, '--to-volumes', 'eu-west-1a'];
+
+  expect(await cli.json(...there, '--quote')).toMatchObject({ pointId: point, volumes: 2, blocks: 4 });
+  expect(await cli.records(...there, '--dry-run')).toMatchObject([
+    { kind: 'volume', volume: 'vol-0a1', to: 'eu-west-1a' },
+    { volume: 'vol-0b2' },
+  ]);
+  expect(cli.executions.started).toEqual([]);
 });
 
 describe('extract --to-snapshots', () => {
@@ -255,6 +276,10 @@ describe('extract --to-snapshots', () => {
           Buffer.compare(block, contents[id]!.subarray(index * blockBytes, (index + 1) * blockBytes)),
         ).toBe(0);
     expect(out).toContain('volume vol-0a1 (/dev/xvda), 1 GiB, is snap-00000000000000001: 3 blocks written');
+    expect(await cli.json(...source, point, ...elsewhere)).toMatchObject({
+      region: 'eu-west-3',
+      snapshots: [{ volume: 'vol-0a1', sizeGiB: 1, blocks: 3 }, { volume: 'vol-0b2' }],
+    });
   });
 
   test('seals no snapshot of a volume that is damaged, and names it', async () => {

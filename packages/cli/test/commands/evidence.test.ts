@@ -55,9 +55,11 @@ test('ends with 4 and names objects that are gone, not locked, or not locked for
   await cli.catalog.points.prolong(point, new Date('2030-01-01T00:00:00Z'));
 
   const { code, out } = await cli.run('evidence', 'daily', '--out', directory);
+  const document = await cli.json('evidence', 'daily', '--out', path.join(directory, 'again'));
 
   expect(code).toBe(4);
   expect(out).toMatch(/to look at: (\d+) of \1 objects are not kept as long as they are needed/);
+  expect(document).toMatchObject({ points: 1, objects: { problemCount: expect.any(Number) } });
   expect((await readObjects())[0]?.['problem']).toMatch(
     /^it is locked until .*, and needed until 2030-01-01/,
   );

@@ -78,17 +78,17 @@ test('gives programs one line for each version, with all its points', async () =
       path: 'docs/gone.md',
       newest: 'gone',
       kind: 'object',
-      size: 4,
-      modified: '2026-11-23T12:00:00.000Z',
-      points: [second, first],
+      bytes: 4,
+      modifiedAt: '2026-11-23T12:00:00.000Z',
+      pointIds: [second, first],
     },
     {
       path: 'readme.txt',
       newest: 'there',
       kind: 'object',
-      size: 5,
-      modified: '2026-11-23T12:00:00.000Z',
-      points: [third, second, first],
+      bytes: 5,
+      modifiedAt: '2026-11-23T12:00:00.000Z',
+      pointIds: [third, second, first],
     },
   ]);
 });

@@ -37,7 +37,9 @@ test('says which points could not be held, and ends with 1', async () => {
   const cli = await withPoint({ points: 0, gone: 1, failures });
 
   const { code, out } = await cli.run('hold', 'set', 'photos', '--reason', 'case 7');
+  const document = await cli.json('hold', 'set', 'photos', '--reason', 'case 7');
 
+  expect(document).toMatchObject({ action: 'set', holdId: hold, points: 0, gone: 1, failures });
   expect(code).toBe(1);
   expect(out).toContain(`failed: point ${point}: StoreUnavailableError: no answer`);
   expect(out).toContain('1 point had expired');
@@ -56,6 +58,8 @@ test('lists holds and releases one by the beginning of its id', async () => {
     new RegExp(`^${hold}  point ${point} .*case 7$`, 'm'),
   );
 
+  expect(await cli.json('hold', 'list')).toMatchObject([{ holdId: hold, scope: { kind: 'point' } }]);
+
   const { code, out } = await cli.run('hold', 'release', 'abab', '--reason', 'over');
 
   expect(code).toBe(0);
@@ -63,6 +67,7 @@ test('lists holds and releases one by the beginning of its id', async () => {
   expect(cli.executions.started).toMatchObject([
     { machine: 'hold', input: { action: 'release', hold, by: ann, reason: 'over' } },
   ]);
+  expect(await cli.json('hold', 'release', hold, '--reason', 'over')).toMatchObject({ action: 'release' });
 });
 
 test.for([

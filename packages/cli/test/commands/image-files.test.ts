@@ -105,7 +105,7 @@ test('ls lists a directory in an image, one file of it, or all below', async () 
       .sort(),
   ).toEqual(['', '/dev/xvda1/etc/deep/', '/dev/xvda1/etc/deep/empty', '/dev/xvda1/etc/passwd']);
   expect(await cli.records('ls', point, '/dev/xvda1/users')).toMatchObject([
-    { kind: 'link', path: '/dev/xvda1/users', linkTarget: '/etc/passwd', uid: process.getuid?.() },
+    { kind: 'symlink', path: '/dev/xvda1/users', linkTarget: '/etc/passwd', uid: process.getuid?.() },
   ]);
 });
 
@@ -207,6 +207,7 @@ test('points whose blocks are in EBS alone are searched, compared, checked and r
 
   const found = await cli.run('find', before, 'passwd');
   const compared = await cli.run('diff', before, after);
+  const records = await cli.records('diff', before, after);
   const checked = await cli.run('verify', '--filesystem', after);
   const quoted = (await cli.json('restore', before, '--path', 'vol-0a1p1/etc', '--quote')) as object;
   const wrote = await cli.run('restore', before, '--path', 'vol-0a1p1/etc', '--to-directory', restored);
@@ -215,6 +216,10 @@ test('points whose blocks are in EBS alone are searched, compared, checked and r
   expect(compared.out).toMatch(
     /^~ vol-0a1 {2}\(8 GiB; 512 KiB in 1 block that were written\)$\n.*\n~ vol-0a1p1\/etc\/passwd {2}\(metadata\)/m,
   );
+  expect(records).toMatchObject([
+    { volume: 'vol-0a1', change: 'changed', blocks: 1, before: { sizeGiB: 8 } },
+    { path: 'vol-0a1p1/etc/passwd', change: 'metadata', before: { kind: 'file' } },
+  ]);
   expect([checked.code, checked.out]).toEqual([
     0,
     expect.stringMatching(/walked through 3 files in .*no damage/),

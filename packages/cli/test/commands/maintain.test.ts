@@ -15,12 +15,13 @@ test('starts an execution of the maintenance machine under a fresh name', async 
   const cli = new CliUnderTest();
 
   const { code, out } = await cli.run('maintain');
-  await cli.run('maintain');
+  const again = await cli.json('maintain');
 
   const [first, second] = cli.executions.started;
   expect(first).toMatchObject({ machine: 'maintenance', input: {} });
   expect(first?.name).toMatch(/^maintain-[0-9a-f]{32}$/);
   expect(second?.name).not.toBe(first?.name);
+  expect(again).toEqual({ execution: expect.stringContaining(`:maintenance:${second?.name}`) });
   expect(out).toContain(`:execution:maintenance:${first?.name}`);
   expect(code).toBe(0);
 });
@@ -53,6 +54,7 @@ test('names what is left to consolidate', async () => {
   };
 
   expect((await cli.run('maintain', '--wait')).out).toContain('4 points to consolidate');
+  expect(await cli.json('maintain', '--wait')).toMatchObject({ report: { pointsToConsolidate: 4 } });
 });
 
 test('a maintenance that failed ends with its reason and another exit code', async () => {

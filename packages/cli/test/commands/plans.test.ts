@@ -68,7 +68,7 @@ videos    dayly
       { name: 'daily', resources: { unprotected: 1 } },
       { name: 'weekly', rules: [] },
     ],
-    withoutPlan: [{ arn: other, plan: 'dayly' }],
+    withoutPlan: [{ resourceArn: other, plan: 'dayly' }],
   });
 });
 

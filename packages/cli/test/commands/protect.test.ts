@@ -23,7 +23,7 @@ test('tags a bucket that the deployment may read, keeps its other tags, and star
   const [{ name, input } = { name: '', input: {} }] = cli.executions.started;
   expect(input).toMatchObject({ runId: name });
   expect(out).toContain(`${bucketArn} is tagged holdfast:plan=daily\nrun ${name} of it has started (full)\n`);
-  expect(await cli.json('resources')).toMatchObject([{ arn: bucketArn, plan: 'daily' }]);
+  expect(await cli.json('resources')).toMatchObject([{ resourceArn: bucketArn, plan: 'daily' }]);
 });
 
 test('says what it would do, and does nothing, for --dry-run', async () => {
@@ -54,10 +54,9 @@ test('leaves the first backup to the schedule where it is asked to', async () =>
   const document = await cli.json('protect', 'photos', '--plan', 'daily', '--no-backup');
 
   expect(document).toEqual({
-    arn: bucketArn,
+    resourceArn: bucketArn,
     plan: 'daily',
     tagKey: 'holdfast:plan',
-    planBefore: null,
     tagged: true,
   });
   expect(cli.executions.started).toEqual([]);

@@ -74,7 +74,7 @@ test('the first backup, lists and the status show how far the quote was off', as
   expect(points.out).not.toContain('outside what the quote was sure of');
   expect(status.out).toMatch(text);
   expect(document).toMatchObject({
-    drifts: [{ arn: bucketArn, first: { quotedBytes: expect.any(Number) } }],
+    drifts: [{ resourceArn: bucketArn, first: { quotedBytes: expect.any(Number) } }],
   });
 });
 
@@ -107,6 +107,11 @@ test('a plan is quoted resource by resource, with the sum, and without what is a
   expect(out).toMatch(/vol-0a1 +8\.0 GiB +8\.0 GiB /);
   expect(out).toMatch(/^together +8\.0 GiB /m);
   expect(out).not.toContain('vol-0b2');
+  expect(await cli.json('quote', 'daily')).toMatchObject({
+    plan: 'daily',
+    quotes: [{ image: { volumes: 1 } }, { resourceArn: bucketArn }],
+    failed: [],
+  });
 });
 
 test('a resource of a plan that cannot be read is named, and the others are quoted', async () => {

@@ -292,6 +292,7 @@ not as was   another address
 not known    capacity
 nothing was launched
 `);
+    expect(await cli.json('restore', image, '--instance', '--dry-run')).toMatchObject({ check });
   });
 
   test('is shown with what of it is not as it was', async () => {
@@ -461,7 +462,7 @@ test('lists what it would write, each file once, and starts nothing', async () =
      100 B  s3://b/r/photos/b.jpg
 would write 2 files, 3.0 KiB; what is there already: overwrite never
 `);
-  expect(records).toEqual([{ path: 'readme.txt', kind: 'object', size: 5, to: 's3://photos/readme.txt' }]);
+  expect(records).toEqual([{ path: 'readme.txt', kind: 'object', bytes: 5, to: 's3://photos/readme.txt' }]);
   expect(missing.code).toBe(3);
   expect(cli.executions.started).toEqual([]);
 });

@@ -54,9 +54,7 @@ ${shortId}  running    60 min ago  60 min        -  ${target}
 ffffffff  completed  25 h ago     2 min  2.0 KiB  ${target}
 `);
   expect(code).toBe(0);
-  expect(await cli.json('restores', '--to', '2026-11-22')).toMatchObject([
-    { files: 12, executionStatus: null },
-  ]);
+  expect(await cli.json('restores', '--to', '2026-11-22')).toMatchObject([{ files: 12 }]);
   expect(await cli.json('restores', '--limit', '1')).toMatchObject([{ restoreId: id }]);
   expect(await cli.json('restores', '--resource', 'arn:aws:s3:::other')).toEqual([]);
 });
@@ -99,6 +97,7 @@ test('ends as the restore itself did where files were left out', async () => {
 
   const { code, out } = await cli.run('restores', id);
 
+  expect(await cli.json('restores', id)).toMatchObject({ restoreId: id, report: { failed: 1 } });
   expect(out).toContain('not restored: a: chunk is damaged');
   expect(code).toBe(4);
 });
@@ -111,6 +110,7 @@ test('stops one, and leaves one that is over as it is', async () => {
   expect(out).toBe(`restore ${id} is stopped; what it has written to ${target} stays there\n`);
   expect(again.out).toBe(`restore ${id} is over already: stopped, being closed\n`);
   expect([code, again.code]).toEqual([0, 0]);
+  expect(await cli.json('restores', '0123', '--cancel')).toMatchObject({ restoreId: id, cancelled: false });
 });
 
 test('starts one again that failed, of the same point and with what it was asked for', async () => {
@@ -121,8 +121,9 @@ test('starts one again that failed, of the same point and with what it was asked
   });
 
   const shown = await cli.run('restores', '0123');
-  const { code } = await cli.run('restores', '0123', '--again');
+  const { code, out } = await cli.run('restores', '0123', '--again', '--json');
 
+  expect(JSON.parse(out)).toMatchObject({ restoreId: id, pointId: point });
   expect(shown.out).toContain('error     bucket rescue is gone');
   expect(shown.out).toContain(`next      "holdfast restores ${shortId} --again"`);
   expect(cli.executions.started).toMatchObject([

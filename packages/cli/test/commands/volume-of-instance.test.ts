@@ -28,7 +28,7 @@ test('a volume that is backed up with its instance is protected, and said to be 
   expect(status.out).toContain('resources  2: 2 protected');
   expect(status.out).toContain('failing    0 resources');
   expect(document).toContainEqual(
-    expect.objectContaining({ arn: volumeArn, standing: 'protected', partOf: instanceArn }),
+    expect.objectContaining({ resourceArn: volumeArn, standing: 'protected', partOf: instanceArn }),
   );
 });
 

@@ -49,13 +49,13 @@ export { workerMegabytes, workRates } from './worker.ts';
 export { ErrorRecord } from './error-record.ts';
 export {
   DegradedPoint,
-  type FailedFile,
+  FailedFile,
   FilesReport,
   LaunchCheck,
   LaunchedInstance,
   RestoredVolume,
   RestoreReport,
-  type RestoreState,
+  RestoreState,
   ShardOutcome,
   type UnkeptFact,
 } from './machines/restore-report.ts';
@@ -64,7 +64,7 @@ export {
   longestDirectoryName,
   OverwriteRule,
   provisionedBy,
-  type RestoreDestination,
+  RestoreDestination,
   type RestoreInput,
   RestoreRequest,
   thawDays,

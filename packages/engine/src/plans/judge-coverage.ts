@@ -1,7 +1,7 @@
 import type { ResourceArn } from '../ids.ts';
 import { ResourceKind } from '../model/resource-kind.ts';
 import type { InventoryItem } from '../ports/inventory.ts';
-import type { ResourceStanding } from './judge-resource.ts';
+import { type ResourceStanding, standings as order } from './judge-resource.ts';
 
 /**
  * `backed-up`: a plan has it, and its standing says how well; `no-plan`: nothing backs it up; `unsupported`: nothing here
@@ -52,4 +52,3 @@ function judgeItem(item: InventoryItem, byArn: ReadonlyMap<ResourceArn, Resource
 }
 
 /** From the best to the worst. */
-const order: readonly ResourceStanding['standing'][] = ['protected', 'degraded', 'overdue', 'unprotected'];

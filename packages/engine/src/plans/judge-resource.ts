@@ -1,4 +1,6 @@
+import type { ResourceArn } from '../ids.ts';
 import { isDegraded, unreadOf } from '../points/unread.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { Plans } from '../model/plan.ts';
@@ -8,7 +10,8 @@ import { hourMs } from '../model/time.ts';
  * `degraded`: its newest point carries or lacks entries, and the last clean one is recent enough. `overdue`: it has
  * points, but the last clean one is older than the plan's RPO, or none is clean. `unprotected`: no point, or not backed up.
  */
-export type Standing = 'protected' | 'degraded' | 'overdue' | 'unprotected';
+export const standings = ['protected', 'degraded', 'overdue', 'unprotected'] as const;
+export type Standing = (typeof standings)[number];
 
 /** The newest point of a resource, and the newest that is not degraded. */
 export interface LastPoints {
@@ -28,14 +31,15 @@ export interface ResourceStanding extends LastPoints {
 }
 
 /**
- * Finds a resource's last points among all of its points, the newest first. The resource's row is no help: it forgets when
- * a tag is taken off and put on again. Reads until one is clean.
+ * Finds a resource's last points by source time. The resource's row is no help: it forgets when a tag is taken off and
+ * put on again. Reads points until one is clean.
  */
 export async function findLastPoints(
-  points: AsyncIterable<PointRow> | Iterable<PointRow>,
+  catalog: Pick<Catalog, 'points'>,
+  arn: ResourceArn,
 ): Promise<LastPoints> {
   let newest: PointRow | undefined;
-  for await (const point of points) {
+  for await (const point of catalog.points.list(arn)) {
     if (point.expiring === true) continue;
     newest ??= point;
     if (!isDegraded(point)) return { newest, clean: point };

@@ -7,14 +7,16 @@ import type { TimeRange } from './time-range.ts';
  * `completed-with-warnings`: committed, and nothing is lacking that the source still had. `degraded`: committed, but some
  * entries could not be read: the point lacks them, or has them as an earlier point does.
  */
-export type RunState =
-  | 'open'
-  | 'cancelling'
-  | 'completed'
-  | 'completed-with-warnings'
-  | 'degraded'
-  | 'failed'
-  | 'cancelled';
+export const runStates = [
+  'open',
+  'cancelling',
+  'completed',
+  'completed-with-warnings',
+  'degraded',
+  'failed',
+  'cancelled',
+] as const;
+export type RunState = (typeof runStates)[number];
 
 /** One attempt to protect one resource. While it is open it is the resource's only one. */
 export interface RunRow {

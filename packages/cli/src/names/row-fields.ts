@@ -1,0 +1,105 @@
+import { NameMarks, runStates, UnreadCounts } from '@holdfast/engine';
+import { BackupType, ErrorRecord, ResourceKind, RestoreState } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { WholeNumber, Time } from '../terminal/answer.ts';
+
+/** A recovery point as the catalog has it. */
+export const pointShape = {
+  pointId: z.string(),
+  resourceArn: z.string(),
+  resourceKind: ResourceKind,
+  plan: z.string(),
+  type: BackupType,
+  basePointId: z.string().optional(),
+  chainPointId: z.string(),
+  runId: z.string(),
+  sourceTime: Time,
+  committedAt: Time,
+  expiresAt: Time,
+  retentionClass: z.string(),
+  archiveClass: z.string().optional(),
+  hasBlocks: z.literal(true).optional(),
+  counts: z.strictObject({
+    files: WholeNumber,
+    filesChanged: WholeNumber,
+    filesRemoved: WholeNumber,
+    logicalBytes: WholeNumber,
+    readBytes: WholeNumber,
+    newBytes: WholeNumber,
+    storedBytes: WholeNumber,
+  }),
+  warnings: WholeNumber,
+  unread: UnreadCounts.strict().optional(),
+  marks: NameMarks.strict().optional(),
+  seconds: z.number().nonnegative(),
+  rootName: z.string(),
+  rootVersionId: z.string(),
+  snapshotsMissing: WholeNumber.optional(),
+  expiring: z.boolean().optional(),
+  holds: z.array(z.string()).optional(),
+};
+
+export const PointFields = z.strictObject(pointShape).meta({ id: 'Point' });
+
+/** A run as the catalog has it. */
+export const RunFields = z
+  .strictObject({
+    runId: z.string(),
+    resourceArn: z.string(),
+    plan: z.string(),
+    requestedType: BackupType,
+    type: BackupType,
+    typeReason: z.string().optional(),
+    basePointId: z.string().optional(),
+    chainPointId: z.string().optional(),
+    leaseUntil: Time,
+    startedAt: Time,
+    aliveUntil: Time,
+    state: z.enum(runStates),
+    execution: z.string().optional(),
+    endedAt: Time.optional(),
+    pointId: z.string().optional(),
+    error: ErrorRecord.strict().optional(),
+  })
+  .meta({ id: 'Run' });
+
+/** A restore as the catalog has it. */
+export const restoreShape = {
+  restoreId: z.string(),
+  pointId: z.string(),
+  resourceArn: z.string(),
+  target: z.string(),
+  state: RestoreState,
+  startedAt: Time,
+  endedAt: Time.optional(),
+  execution: z.string().optional(),
+  files: WholeNumber.optional(),
+  bytes: WholeNumber.optional(),
+  error: ErrorRecord.strict().optional(),
+};
+
+/** What a hold keeps. */
+export const ScopeFields = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('point'), pointId: z.string() }),
+  z.strictObject({ kind: z.literal('resource'), resourceArn: z.string() }),
+  z.strictObject({ kind: z.literal('tag'), key: z.string(), value: z.string() }),
+]);
+
+/** A legal hold as the catalog has it. */
+export const HoldFields = z
+  .strictObject({
+    holdId: z.string(),
+    scope: ScopeFields,
+    setBy: z.string(),
+    reason: z.string(),
+    setAt: Time,
+    releasedAt: Time.optional(),
+    releasedBy: z.string().optional(),
+    releaseReason: z.string().optional(),
+  })
+  .meta({ id: 'Hold' });
+
+/** Failures of one kind, of which only the first are spelled out. */
+export const FailureFields = z
+  .strictObject({ count: WholeNumber, messages: z.array(z.string()) })
+  .meta({ id: 'Failures' });
