@@ -6,6 +6,9 @@ import { hangsAfterMs, patienceMs } from './test/support/patience.ts';
 
 // Threads and programs that tests start load the same modules again and again: they find them compiled, types dropped.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
+// The templates that tests look at are made dozens of times; CDK's own validation, four seconds in every process and as
+// much again as the template, is on where it is what is tested, in test/infra/app.test.ts.
+process.env['CDK_VALIDATION'] ??= 'false';
 /** The seed of the order of tests and of the values that properties are tried with: a number repeats a run. */
 const seed = Number((process.env['HOLDFAST_TEST_SEED'] ??= String(Math.floor(Date.now() / 1000))));
 

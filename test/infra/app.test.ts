@@ -1,25 +1,59 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { CfnLogGroup } from 'aws-cdk-lib/aws-logs';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Deployment } from '../../lib/deployment-schema.ts';
 import { ExactPolicy } from '../../lib/functions/exact-policy.ts';
 import { makeApp, synthesize, WITH_EVERYTHING } from './synthesize.ts';
 
-describe('the application', () => {
+/** Everything that a configuration can have otherwise. */
+const otherwise: Partial<Deployment> = {
+  lockMode: 'compliance',
+  existingVault: {
+    bucketName: 'kept-vault',
+    keyArn: 'arn:aws:kms:eu-central-1:111122223333:key/mrk-1234',
+    catalogTable: 'kept-catalog',
+    chunkIndexTable: 'kept-chunks',
+  },
+  sources: { buckets: ['logs-*'] },
+  maintenance: { schedule: 'cron(30 1 * * ? *)', timeZone: 'Europe/Vienna' },
+};
+
+function catchMessage(action: () => void): string {
+  try {
+    action();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'nothing is refused';
+}
+
+describe('what is checked before anything is deployed', () => {
+  beforeAll(() => void vi.stubEnv('CDK_VALIDATION', 'true'));
+  afterAll(() => void vi.unstubAllEnvs());
+
   test.each([
     ['by default', {}],
     ['with everything switched on', WITH_EVERYTHING],
-  ])('passes cdk-nag %s', (_what, changes) => {
+    ['with a vault of before, locks for good and other times', otherwise],
+  ])("the application passes cdk-nag and CDK's validation %s", (_what, changes) => {
     expect(() => makeApp(changes).app.synth()).not.toThrow();
   });
 
-  test('fails cdk-nag when something careless is added', () => {
+  test('something careless fails cdk-nag, and what is no value of its property the validation', () => {
     const { app, stacks } = makeApp();
     void new Queue(stacks.monitoring, 'Careless');
+    new CfnLogGroup(stacks.monitoring, 'Wrong').addPropertyOverride('RetentionInDays', 'soon');
 
-    expect(() => app.synth()).toThrow('AwsSolutions-SQS4');
+    const findings = catchMessage(() => app.synth());
+
+    expect(findings).toContain('AwsSolutions-SQS4');
+    expect(findings).toContain("RetentionInDays: 'soon' is not of type 'integer'");
   });
+});
 
+describe('the application', () => {
   test('acknowledges findings with a reason each', () => {
     const { app } = makeApp(WITH_EVERYTHING);
     app.synth();
