@@ -66,7 +66,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
         paint: (io.paint ?? unpainted).out,
         clock: io.clock,
       }),
-      progress: new ProgressLines(io.err, io.clock, io.errIsTerminal || progress),
+      progress: new ProgressLines(io.err, io.clock, { isTerminal: io.errIsTerminal, isAskedFor: progress }),
       warn: (text) => io.err(`${(io.paint ?? unpainted).err('doubtful', 'holdfast:')} ${safeText(text)}\n`),
       confirm: async (question) => {
         if (io.ask === undefined)

@@ -1,7 +1,9 @@
 import {
+  BackupError,
   checkHasBlocks,
   getVolume,
   listVolumes,
+  measureVolume,
   type PointReader,
   type PointVolume,
   RestorePathError,
@@ -91,16 +93,31 @@ export async function restoreToFile(
   { format, overwrite, zeroDamaged }: DiskImageWishes,
   { progress, signal, warn }: CommandContext,
 ): Promise<DiskImageOutcome> {
+  const bytesTotal = progress.isShown ? await findBytes(reader, volume, signal) : undefined;
   return restoreDiskImage(reader, volume, {
     path,
     format,
     overwrite,
     damage: zeroDamaged ? 'name' : undefined,
-    onProgress: progress.report,
+    onProgress: (event) => progress.report({ ...event, bytesTotal }),
     onLeft: (staged) =>
       warn(`what was written lies in ${staged}: the same command goes on with it; remove it if you give up`),
     signal,
   });
+}
+
+/** Bytes to restore; `undefined` where pages are damaged, which the restore itself tells of. */
+async function findBytes(
+  reader: PointReader,
+  volume: PointVolume,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  try {
+    return (await measureVolume(reader, volume, signal)).bytes;
+  } catch (error) {
+    if (error instanceof BackupError) return undefined;
+    throw error;
+  }
 }
 
 /** The outcome of a disk image, for people: damage first, then numbers. */

@@ -1,4 +1,10 @@
-import { type PointRow, restoreEntries, type RestoreOutcome, restorePoint } from '@holdfast/engine';
+import {
+  type PointRow,
+  type ReportProgress,
+  restoreEntries,
+  type RestoreOutcome,
+  restorePoint,
+} from '@holdfast/engine';
 import type { RestoreInput } from '@holdfast/engine/model';
 import { DirectoryTarget, restoreDirectory } from '@holdfast/node';
 import type { Connection } from '../deployment/connection.ts';
@@ -26,6 +32,8 @@ export async function restoreHere(
 ): Promise<{ readonly outcome: RestoreOutcome; readonly execution?: string }> {
   const { progress, signal } = context;
   const { point, paths, overwrite, deleteExtra, thaw } = request;
+  const filesTotal = paths ? undefined : point.counts.files;
+  const onProgress: ReportProgress = (event) => progress.report({ ...event, filesTotal });
   if (connection.localVault !== undefined) {
     const { resourceArn, pointId } = point;
     const outcome = await restoreDirectory({
@@ -36,8 +44,7 @@ export async function restoreHere(
       paths,
       overwrite,
       workers: request.workers,
-      onProgress: (event) =>
-        progress.report({ ...event, filesTotal: paths ? undefined : point.counts.files }),
+      onProgress,
       signal,
     });
     return { outcome };
@@ -54,7 +61,7 @@ export async function restoreHere(
     context,
   );
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });
-  const options = { target, overwrite, onProgress: progress.report, signal };
+  const options = { target, overwrite, onProgress, signal };
   const outcome =
     files === undefined
       ? await restorePoint(await openPoint(connection, point), { ...options, paths })

@@ -20,6 +20,8 @@ export interface ProgressEvent {
   readonly unit?: 'object' | 'root' | 'point' | 'pack' | 'path';
   /** Total, where it is known. */
   readonly filesTotal?: number | undefined;
+  /** All that bytes will come to, where that is known, and says more than files. */
+  readonly bytesTotal?: number | undefined;
 }
 
 /** Receives progress; must not throw and must not block. */
