@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type BuildOptions } from 'esbuild';
+import { build, type BuildOptions, type Metafile } from 'esbuild';
 import { manPages } from './command-reference.ts';
 import { commonOptions, emptied, finish } from './published-package.ts';
 
@@ -21,12 +21,13 @@ export const programOptions = {
 /** Makes the package `holdfast`, the command line, in a directory that it empties first. */
 export async function buildProgram(directory: string): Promise<void> {
   emptied(directory);
-  const { metafile } = await build({
-    ...programOptions,
-    entryPoints: ['packages/cli/bin/holdfast.js', 'packages/node/src/workers/directory-worker.ts'],
-    entryNames: '[name]',
-    outdir: directory,
-  });
+  const buildEntry = async (entry: string): Promise<Metafile> => {
+    const options = { entryPoints: [entry], entryNames: '[name]', outdir: directory };
+    return (await build({ ...programOptions, ...options })).metafile;
+  };
+  // Apart, as shared chunks would have every thread load the whole engine. All that is in the worker is in the program.
+  await buildEntry('packages/node/src/workers/directory-worker.ts');
+  const metafile = await buildEntry('packages/cli/bin/holdfast.js');
   const pages = manPages();
   mkdirSync(join(directory, 'man'));
   for (const [name, page] of pages) writeFileSync(join(directory, 'man', name), page);

@@ -70,7 +70,8 @@ async function judge(
   if (problem !== undefined) return [{ arn, plan, reason: 'problem', detail: problem }];
   if (!plans.some(({ name }) => name === plan)) return [];
   const found: OverdueResource[] = [];
-  const last = await findLastPoints(catalog, arn);
+  const points = await Array.fromAsync(catalog.points.list(arn));
+  const last = await findLastPoints(points);
   const { newest, clean, standing, ...judged } = judgeResource(row, last, plans, now);
   if (standing === 'unprotected')
     found.push({ arn, plan, reason: 'never-protected', detail: 'it has no recovery point' });
@@ -83,8 +84,7 @@ async function judge(
   }
   if (newest !== undefined && isDegraded(newest))
     found.push({ arn, plan, reason: 'degraded', detail: judged.problem ?? 'it could not be read' });
-  const suspicion =
-    newest && findSuspicions(await Array.fromAsync(catalog.points.list(arn))).get(newest.pointId);
+  const suspicion = newest && findSuspicions(points).get(newest.pointId);
   if (suspicion !== undefined) {
     const signs = suspicion.sinceSigns.map(({ sign }) => sign).join(', ');
     const detail = `point ${suspicion.since.pointId} may be of an attack: ${signs}`;

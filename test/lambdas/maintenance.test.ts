@@ -386,7 +386,7 @@ describe('snapshots', () => {
     const marked = await catalog.points.find(robbed.pointId);
     expect(marked).toMatchObject({ snapshotsMissing: 1 });
     expect(isDegraded(marked!)).toBe(true);
-    const last = await findLastPoints(catalog, instance);
+    const last = await findLastPoints(catalog.points.list(instance));
     expect([last.newest?.pointId, last.clean?.pointId]).toEqual([robbed.pointId, whole.pointId]);
     const resource = { arn: instance, kind: 'ec2-instance', plan: 'daily', seenAt: clock.now() } as const;
     expect(judgeResource(resource, last, [DAILY], clock.now())).toMatchObject({

@@ -4,6 +4,7 @@ import { type NamedPart, openSharedImage, type SharedImage } from './image-parts
 import { type DirectoryListing, factsText, listFacts, type NodeFacts } from './list-facts.ts';
 import { type FindVolume, ReadRecorder } from './recorded-reads.ts';
 import { SharedVolumes, type SharedVolumesOptions } from './shared-volumes.ts';
+import { tellingOnce } from './telling-once.ts';
 
 /** A file in which two images differ. `metadata`: its content has the same size and time. */
 export interface ImageDifference {
@@ -31,8 +32,9 @@ type Directory = DirectoryListing['directories'][number];
 export async function* diffImages(
   before: PointReader,
   after: PointReader,
-  { onNotice, onDirectory, onVolumes, openSnapshots, signal }: DiffImagesOptions = {},
+  { onNotice: tell, onDirectory, onVolumes, openSnapshots, signal }: DiffImagesOptions = {},
 ): AsyncGenerator<ImageDifference> {
+  const onNotice = tellingOnce(tell);
   const volumes = new SharedVolumes({ openSnapshots, signal });
   const recorder = new ReadRecorder(before.keys);
   const one = await volumes.next(before);

@@ -13,6 +13,7 @@ import { type DirectoryListing, factsText, listFacts, type NodeFacts } from './l
 import type { ChangedPlaces } from './changed-places.ts';
 import { type FindVolume, type Recorded, ReadRecorder } from './recorded-reads.ts';
 import { SharedVolumes, type SharedVolumesOptions } from './shared-volumes.ts';
+import { tellingOnce } from './telling-once.ts';
 
 export interface FoundImageVersion {
   readonly facts: NodeFacts;
@@ -54,11 +55,7 @@ export async function findInImages(
   const [newest] = points;
   if (newest === undefined) return [];
   const found = new FoundPaths(points.length);
-  const told = new Set<string>();
-  const tell = (notice: string): void => {
-    if (!told.has(notice)) onNotice?.(notice);
-    told.add(notice);
-  };
+  const tell = tellingOnce(onNotice);
   const volumes = new SharedVolumes({ openSnapshots, signal });
   const recorder = new ReadRecorder(newest.keys);
   const memory = new ListingMemory(recorder);

@@ -30,7 +30,7 @@ export function openPointImage(reader: PointReader, options: OpenPointImageOptio
     async ({ volume, snapshot }) => {
       if (manifest === undefined && openSnapshots !== undefined)
         return snapshotVolume(await openSnapshots(), snapshot, { signal });
-      const source = vaultVolume(reader, await getVolume(reader, volume, signal), signal);
+      const source = vaultVolume(reader, await getVolume(reader, volume, signal), { signal });
       return lost?.markIn(volume, source) ?? source;
     },
     typeof rootDevice === 'string' ? rootDevice : undefined,

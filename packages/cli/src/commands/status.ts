@@ -1,7 +1,6 @@
 import {
   type Catalog,
   isOfKind,
-  mapConcurrent,
   type PointRow,
   type QuoteDrift,
   type ResourceArn,
@@ -19,22 +18,15 @@ import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { executionStatuses, type ListedExecution } from '../deployment/executions.ts';
 import { findVanished, readCoverage, type ReadCoverage, UnknownParts } from '../names/read-coverage.ts';
-import { judgeAll, StandingFields, standingFields } from '../names/resource-standing.ts';
-import {
-  findSuspect,
-  type SuspectPoint,
-  suspectText,
-  SuspicionFields,
-  suspicionFields,
-} from '../names/suspect-point.ts';
+import { StandingFields, standingFields, watchAll } from '../names/resource-standing.ts';
+import { type SuspectPoint, suspectText, SuspicionFields, suspicionFields } from '../names/suspect-point.ts';
 import { driftShape, driftText, findDrift } from '../quote/quote-drift.ts';
 import { bytesText, countText, durationText, shortNameOf } from '../terminal/text.ts';
 
-/** Resources whose points are listed at once. */
-const lookupsAtOnce = 16;
 const cyclesShown = 5;
 const restoresShown = 10;
-const vanishedShown = 5;
+/** Names of resources in a line. */
+const namesShown = 5;
 /** Days of which restores are looked at. */
 const restoreDays = 14;
 
@@ -124,7 +116,9 @@ async function readStatus(connection: Connection, { clock, signal }: CommandCont
   const { services, executions, deployment, localVault } = connection;
   const { catalog } = services;
   const plans = await deployment.findPlans();
-  const judged = await judgeAll(catalog, plans, clock.now());
+  const now = clock.now();
+  const watched = await watchAll(catalog, plans, now);
+  const judged = watched.map(({ standing }) => standing);
   const cycles = await executions.list('cycle', cyclesShown).catch((error: unknown) => {
     // A caller who may only read the catalog still gets the rest.
     if (isOfKind(error, 'denied', 'unknown')) return error.message;
@@ -136,13 +130,13 @@ async function readStatus(connection: Connection, { clock, signal }: CommandCont
     failures: await listFailures(catalog, judged),
     drifts: await listDrifts(catalog, judged),
     plansKnown: plans !== undefined,
-    suspects: await listSuspects(catalog, judged, clock.now()),
+    suspects: watched.flatMap(({ suspect }) => suspect ?? []),
     coverage:
       localVault === undefined
         ? await readCoverage(connection, judged, ['buckets', 'machines'], signal)
         : undefined,
     vanished: await findVanished(catalog, judged),
-    restores: await listRestores(catalog, clock.now()),
+    restores: await listRestores(catalog, now),
     restoreBuckets: await deployment.findRestoreBuckets(),
   };
 }
@@ -166,16 +160,6 @@ async function listFailures(
     if (run !== undefined) failures.push(run);
   }
   return failures;
-}
-
-async function listSuspects(
-  catalog: Catalog,
-  judged: readonly ResourceStanding[],
-  now: Date,
-): Promise<readonly SuspectPoint[]> {
-  const arns = judged.flatMap(({ resource }) => (resource.partOf === undefined ? [resource.arn] : []));
-  const found = mapConcurrent(arns, lookupsAtOnce, async (arn) => findSuspect(catalog, arn, now));
-  return (await Array.fromAsync(found)).filter((one) => one !== undefined);
 }
 
 async function listDrifts(catalog: Catalog, judged: readonly ResourceStanding[]): Promise<Status['drifts']> {
@@ -312,9 +296,9 @@ async function printCoverage(
   if (vanished.length > 0)
     await out.line(
       `vanished   ${countText(vanished.length, 'resource')} with points and no tag: ${vanished
-        .slice(0, vanishedShown)
+        .slice(0, namesShown)
         .map(({ resourceArn }) => shortNameOf(resourceArn))
-        .join(', ')}${vanished.length > vanishedShown ? ', …' : ''}`,
+        .join(', ')}${vanished.length > namesShown ? ', …' : ''}`,
     );
 }
 

@@ -40,17 +40,36 @@ export async function readCoverage(
   return { items: judgeCoverage(found, standings, await inventory.findOwn()), unknown };
 }
 
+/** A resource as all of its points say. */
+export interface PointHistory {
+  readonly newest: PointRow;
+  /** Plans that its points were made under. */
+  readonly plans: ReadonlySet<string>;
+}
+
+/** Reads all points there are, in the memory of one of each resource. */
+export async function readHistories(catalog: Catalog): Promise<ReadonlyMap<ResourceArn, PointHistory>> {
+  const histories = new Map<ResourceArn, { newest: PointRow; readonly plans: Set<string> }>();
+  for await (const point of catalog.points.listExpiring({})) {
+    const known = histories.get(point.resourceArn);
+    if (known === undefined) {
+      histories.set(point.resourceArn, { newest: point, plans: new Set([point.plan]) });
+      continue;
+    }
+    known.plans.add(point.plan);
+    if (known.newest.sourceTime < point.sourceTime) known.newest = point;
+  }
+  return histories;
+}
+
 /** Resources that have points and no tag any more, each with its newest point: nothing makes another one. */
 export async function findVanished(
   catalog: Catalog,
   standings: readonly Pick<ResourceStanding, 'resource'>[],
 ): Promise<readonly PointRow[]> {
   const tagged = new Set<ResourceArn>(standings.map(({ resource }) => resource.arn));
-  const newest = new Map<ResourceArn, PointRow>();
-  for await (const point of catalog.points.listExpiring({})) {
-    if (tagged.has(point.resourceArn) || point.resourceKind === 'directory') continue;
-    const known = newest.get(point.resourceArn);
-    if (known === undefined || known.sourceTime < point.sourceTime) newest.set(point.resourceArn, point);
-  }
-  return [...newest.values()].sort((a, b) => b.sourceTime.getTime() - a.sourceTime.getTime());
+  return [...(await readHistories(catalog)).values()]
+    .map(({ newest }) => newest)
+    .filter(({ resourceArn, resourceKind }) => !tagged.has(resourceArn) && resourceKind !== 'directory')
+    .sort((a, b) => b.sourceTime.getTime() - a.sourceTime.getTime());
 }

@@ -6,12 +6,11 @@ import {
   type PointChoice,
   type PointRow,
   type ResourceArn,
-  type ResourceRow,
   UnknownNameError,
 } from '@holdfast/engine';
 import type { Plans, RestoreDestination } from '@holdfast/engine/model';
 import { UsageError } from '../terminal/errors.ts';
-import { findVanished } from '../names/read-coverage.ts';
+import { readHistories } from '../names/read-coverage.ts';
 import { findSuspect, type SuspectPoint } from '../names/suspect-point.ts';
 import { countText, shortNameOf } from '../terminal/text.ts';
 import { type DestinationValues, findDestination } from './restore-request.ts';
@@ -35,8 +34,8 @@ export interface ChosenResources {
 }
 
 /**
- * Chooses a point of every resource of a plan, or of all. A resource that lost its tag is one of the plan of its newest
- * point: whoever encrypts data can also take tags off.
+ * Chooses a point of every resource of a plan, or of all. Of a plan is what its tag says, and also what has a chosen point
+ * that was made under it: whoever encrypts data can also take tags off, and change them.
  * @throws {@link UnknownNameError} nothing is of that plan.
  */
 export async function chooseResources(
@@ -48,17 +47,23 @@ export async function chooseResources(
   }: PointChoice & { readonly plan?: string | undefined; readonly plans?: Plans | undefined },
   now: Date,
 ): Promise<ChosenResources> {
-  const isOfPlan = (one: Pick<ResourceRow, 'plan'>): boolean => plan === undefined || one.plan === plan;
   const rows = await Array.fromAsync(catalog.resources.list());
-  const vanished = await findVanished(
-    catalog,
-    rows.map((resource) => ({ resource })),
+  const tagged = new Map(rows.map((row) => [row.arn, row]));
+  const isTagged = (arn: ResourceArn): boolean => plan === undefined || tagged.get(arn)?.plan === plan;
+  const histories = await readHistories(catalog);
+  const vanished = [...histories.values()].flatMap(({ newest: { resourceArn, resourceKind } }) =>
+    tagged.has(resourceArn) || resourceKind === 'directory' ? [] : [resourceArn],
   );
-  const arns = [
-    ...rows.filter((row) => row.partOf === undefined && isOfPlan(row)).map(({ arn }) => arn),
-    ...vanished.filter(isOfPlan).map(({ resourceArn }) => resourceArn),
-  ].toSorted();
-  if (arns.length === 0) {
+  const arns = [...rows.filter(({ partOf }) => partOf === undefined).map(({ arn }) => arn), ...vanished]
+    .filter((arn) => isTagged(arn) || (plan !== undefined && histories.get(arn)?.plans.has(plan) === true))
+    .toSorted();
+  const looks = mapConcurrent(arns, lookupsAtOnce, async (arn) => {
+    const point = await findKeptPoint(catalog, arn, choice, now);
+    const isOther = !isTagged(arn) && point !== undefined && point.plan !== plan;
+    return { arn, isOther, point, suspect: point && (await findSuspect(catalog, arn, now, point)) };
+  });
+  const chosen = (await Array.fromAsync(looks)).filter(({ isOther }) => !isOther);
+  if (chosen.length === 0) {
     const names = (plans ?? []).map(({ name }) => name).join(', ');
     throw new UnknownNameError(
       plan === undefined
@@ -69,11 +74,7 @@ export async function chooseResources(
   const points: PointRow[] = [];
   const suspects: SuspectPoint[] = [];
   const without: ResourceArn[] = [];
-  const looks = mapConcurrent(arns, lookupsAtOnce, async (arn) => {
-    const point = await findKeptPoint(catalog, arn, choice, now);
-    return { arn, point, suspect: point && (await findSuspect(catalog, arn, now, point)) };
-  });
-  for await (const { arn, point, suspect } of looks) {
+  for (const { arn, point, suspect } of chosen) {
     if (point === undefined) without.push(arn);
     else points.push(point);
     if (suspect !== undefined) suspects.push(suspect);

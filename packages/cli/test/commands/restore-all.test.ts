@@ -56,6 +56,31 @@ test('restores every resource of a plan after one quote and one yes', async () =
   expect(code).toBe(0);
 });
 
+test('takes of a plan also what has its points under it, whatever tag somebody gave it since', async () => {
+  const { cli, photos, docs } = await backedUp();
+  ending(cli);
+  const pointsOf = async (...words: string[]) => {
+    const { parts } = (await cli.json('restore', '--all', ...words, '--to-original', '--dry-run')) as {
+      parts: { pointId: string }[];
+    };
+    return parts.map(({ pointId }) => pointId);
+  };
+  await cli.plantResource({ plan: 'weekly' });
+  await cli.catalog.resources.remove(docsArn);
+
+  const changedAndLost = await pointsOf('--plan', 'daily');
+  const pointId = '20261123T130000Z-00000000000000ee' as PointId;
+  await cli.plantPoint({ pointId, plan: 'weekly' });
+  const after = await cli.run('restore', '--all', '--plan', 'daily', '--to-original', '--quote');
+  const before = await pointsOf('--plan', 'daily', '--time', '2026-11-23T12:30:00Z');
+
+  expect(changedAndLost).toEqual([docs, photos]);
+  expect(after.code).toBe(0);
+  expect(after.out).not.toContain('photos');
+  expect(before).toEqual([docs, photos]);
+  expect(await pointsOf('--plan', 'weekly', '--time', '2026-11-23T12:30:00Z')).toEqual([photos]);
+});
+
 test('says which resources have no such point before anything starts, restores the others, and is no success', async () => {
   const { cli, photos } = await backedUp();
   await cli.plantResource({ arn: 'arn:aws:s3:::empty' as ResourceArn });

@@ -1,5 +1,5 @@
 import { AccessDeniedError, type PointId, type ResourceArn } from '@holdfast/engine';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { bucketArn, CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
 const point = '20261122T020000Z-00000000000000aa' as PointId;
@@ -97,6 +97,16 @@ test('gives programs the same as one document', async () => {
     cycles: [{ name: 'daily-incremental-20261123T020000Z', startedAt: '2026-11-23T02:00:01.000Z' }],
     failures: [{ resourceArn: volumeArn, error: { message: 'the volume is gone' } }],
   });
+});
+
+test('lists the points of each resource once', async () => {
+  const cli = await mixedDeployment();
+  const list = vi.spyOn(cli.catalog.points, 'list');
+
+  await cli.run('status');
+
+  const listed = list.mock.calls.map(([arn]) => arn);
+  expect(listed.toSorted()).toEqual([volumeArn, bucketArn, 'arn:aws:s3:::typo'].toSorted());
 });
 
 test('shows a resource whose newest point lacks entries as degraded, beside its last clean point', async () => {

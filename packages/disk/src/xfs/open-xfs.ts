@@ -1,14 +1,15 @@
-import { DiskBytesLostError, DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
+import { DiskBytesLostError, DiskDamagedError, DiskError, DiskUnsupportedError } from '../errors.ts';
 import type { FileNode, FileSystem, OpenFileSystemOptions } from '../file-system/file-system.ts';
 import { makeNode } from '../file-system/make-node.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { findXfsSuperblock } from './find-xfs-superblock.ts';
+import { replayXfsLog } from './replay-xfs-log.ts';
 import { readXfsAttributes } from './xfs-attributes.ts';
 import { findInXfsDirectory, listXfsDirectory } from './xfs-directory.ts';
 import { readXfsRuns } from './xfs-fork-blocks.ts';
 import { xfsDeviceOf, readXfsInode, type XfsInode } from './xfs-inode.ts';
 import { readXfsLinkTarget } from './xfs-link.ts';
-import { type LogState, readLogState } from './xfs-log.ts';
+import { readLogState, type XfsLog } from './xfs-log.ts';
 import { listNamedXfsInodes, listXfsOwnStretches } from './xfs-own.ts';
 import { XfsVolume } from './xfs-volume.ts';
 
@@ -28,12 +29,13 @@ export async function openXfs(
     throw new DiskDamagedError(
       `XFS version ${version} of ${bytes} bytes, of which ${source.bytes} are there`,
     );
-  const volume = new XfsVolume(source, superblock, verifyChecksums);
+  const stored = new XfsVolume(source, superblock, verifyChecksums);
+  const log = await openLog(stored, signal);
+  const volume = log.kind === 'replayed' ? log.volume : stored;
   const node = async (id: number, nodeSignal?: AbortSignal): Promise<FileNode> =>
     nodeOf(volume, await readXfsInode(volume, id, nodeSignal));
   const madeGood =
     copy === undefined ? [] : [`${copy.damage.message}; its copy in group ${copy.group} was used`];
-  const log = await findLogState(volume, signal);
   return {
     facts: {
       type: 'xfs',
@@ -42,7 +44,8 @@ export async function openXfs(
       bytes,
       blockBytes,
       mountedAt: '',
-      isClean: log === 'clean',
+      isClean: log.kind === 'clean' || log.kind === 'replayed',
+      replayed: log.kind === 'replayed' ? log.state : undefined,
       sharesBlocks: volume.has('reflink'),
     },
     notices: [...madeGood, ...noticesOf(volume, log)],
@@ -60,33 +63,74 @@ export async function openXfs(
   };
 }
 
+/** `unread`: a mount would replay it, and it is not known how, or it is damaged. `lost`: bytes of it are. */
+type OpenedLog =
+  | { readonly kind: 'clean' | 'elsewhere' | 'lost' }
+  | { readonly kind: 'unread'; readonly reason: string }
+  | {
+      readonly kind: 'replayed';
+      readonly volume: XfsVolume;
+      readonly places: number;
+      readonly state: string;
+    };
+
 /** Bytes of the log that are lost are none of a file's. */
-async function findLogState(volume: XfsVolume, signal: AbortSignal | undefined): Promise<LogState | 'lost'> {
+async function openLog(stored: XfsVolume, signal: AbortSignal | undefined): Promise<OpenedLog> {
   try {
-    return await readLogState(volume, signal);
+    const state = await readLogState(stored, signal);
+    return state.kind === 'dirty' ? await tryReplay(stored, state.log, signal) : state;
   } catch (error) {
-    if (error instanceof DiskBytesLostError) return 'lost';
+    if (error instanceof DiskBytesLostError) return { kind: 'lost' };
     throw error;
   }
 }
 
-const logNotices: Readonly<Record<LogState | 'lost', readonly string[]>> = {
-  clean: [],
-  dirty: [
-    'the log of this XFS was not replayed: it was mounted when it was copied, or not unmounted. Content that was synced ' +
-      'is there; names, sizes and attributes that changed shortly before, mostly within half a minute, may be as they ' +
-      'were, and a directory or file that was being changed may look damaged. A mount of a restored volume replays it',
-  ],
-  lost: [
-    'bytes of the log of this XFS are lost: what is in it is not there, and whether it was unmounted is not known',
-  ],
-  elsewhere: [
-    'the log of this XFS is on a device of its own: what is in it is not there, and whether it was unmounted is not known',
-  ],
-};
+async function tryReplay(
+  stored: XfsVolume,
+  log: XfsLog,
+  signal: AbortSignal | undefined,
+): Promise<OpenedLog> {
+  try {
+    const { source, ...replayed } = await replayXfsLog(stored, log);
+    const { verifies } = stored;
+    const { superblock, copy } = await findXfsSuperblock(source, { verify: verifies, signal });
+    if (copy !== undefined) throw copy.damage;
+    return { kind: 'replayed', volume: new XfsVolume(source, superblock, verifies), ...replayed };
+  } catch (error) {
+    if (!(error instanceof DiskError) || error instanceof DiskBytesLostError) throw error;
+    return { kind: 'unread', reason: error.message };
+  }
+}
 
-function noticesOf(volume: XfsVolume, log: LogState | 'lost'): string[] {
-  const notices = [...logNotices[log]];
+function logNotices(log: OpenedLog): string[] {
+  switch (log.kind) {
+    case 'clean':
+      return [];
+    case 'replayed':
+      return [
+        `this XFS was mounted when it was copied: ${log.places} of its inodes and blocks are read from its log, as a mount ` +
+          'would; what had not reached that, mostly changes of the last half minute that were not synced, is not there',
+      ];
+    case 'unread':
+      return [
+        `the log of this XFS was not replayed (${log.reason}): it was mounted when it was copied, or not unmounted. Content that ` +
+          'was synced is there; names, sizes and attributes that changed shortly before, mostly within half a minute, may ' +
+          'be as they were, and a directory or file that was being changed may look damaged. A mount of a restored volume ' +
+          'replays it',
+      ];
+    case 'lost':
+      return [
+        'bytes of the log of this XFS are lost: what is in it is not there, and whether it was unmounted is not known',
+      ];
+    case 'elsewhere':
+      return [
+        'the log of this XFS is on a device of its own: what is in it is not there, and whether it was unmounted is not known',
+      ];
+  }
+}
+
+function noticesOf(volume: XfsVolume, log: OpenedLog): string[] {
+  const notices = logNotices(log);
   if (volume.has('needsrepair'))
     notices.push(
       'this XFS must be repaired before it can be mounted (xfs_repair): parts of it may be half changed',

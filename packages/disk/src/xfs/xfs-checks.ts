@@ -42,11 +42,20 @@ export function checkSame<Value>(what: string, fact: string, found: Value, expec
 /** The checksum covers all bytes, its own four as zeros, and is the one number that has its least byte first. */
 export function checkCrc(block: Fields, at: number): void {
   const { bytes, what } = block;
-  const before = addCrc32c(0xffffffff, block.slice(0, at));
-  const computed = ~addCrc32c(addCrc32c(before, new Uint8Array(4)), bytes.subarray(at + 4)) >>> 0;
+  const computed = crcOf(bytes, at);
   const stored = new Fields(bytes, what).u32(at);
   if (computed !== stored)
     throw new DiskDamagedError(
       `${what} does not have its checksum: 0x${stored.toString(16)} instead of 0x${computed.toString(16)}`,
     );
+}
+
+/** Writes the checksum that the bytes are to have. */
+export function sealCrc(bytes: Uint8Array, at: number): void {
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, crcOf(bytes, at), true);
+}
+
+function crcOf(bytes: Uint8Array, at: number): number {
+  const before = addCrc32c(0xffffffff, bytes.subarray(0, at));
+  return ~addCrc32c(addCrc32c(before, new Uint8Array(4)), bytes.subarray(at + 4)) >>> 0;
 }

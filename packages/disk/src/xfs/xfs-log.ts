@@ -1,37 +1,68 @@
 import { Fields } from '../source/fields.ts';
 import type { XfsVolume } from './xfs-volume.ts';
 
-const sectorBytes = 512;
-const recordMagic = 0xfeedbabe;
+export const logSectorBytes = 512;
+export const recordMagic = 0xfeedbabe;
 const mostRecordBytes = 256 * 1024;
-const mostHeaderSectors = mostRecordBytes / 32768;
+/** A header names the first words of so many bytes; longer records have more of them. */
+const bytesOfHeader = 32_768;
+const mostHeaderSectors = mostRecordBytes / bytesOfHeader;
 const unmountFlag = 0x20;
 
-export type LogState = 'clean' | 'dirty' | 'elsewhere';
+/** A log that is written round and round, in sectors. */
+export interface XfsLog {
+  readonly sectors: number;
+  /** Sectors from one on, coming round to the beginning. */
+  read(sector: number, count: number): Promise<Fields>;
+  /** The sector after the last one that was written, as far as the numbers of rounds tell. */
+  readonly end: number;
+}
+
+export type LogState =
+  | { readonly kind: 'clean' }
+  | { readonly kind: 'dirty'; readonly log: XfsLog }
+  | { readonly kind: 'elsewhere' };
 
 /**
  * The log is clean if the last thing written to it is that it was unmounted. It is written round and round: each sector
  * has the number of its round, so that the end is where that changes.
  */
 export async function readLogState(volume: XfsVolume, signal?: AbortSignal): Promise<LogState> {
-  const { log, blockBytes } = volume.superblock;
-  if (log.start === 0) return 'elsewhere';
-  const at = volume.locateBlocks(log.start, log.blocks, 'the log') * blockBytes;
-  const sectors = (log.blocks * blockBytes) / sectorBytes;
-  const read = async (sector: number, count: number): Promise<Fields> =>
-    new Fields(
-      await volume.source.read(at + sector * sectorBytes, count * sectorBytes, signal),
-      'the log',
-      'big',
-    );
-  const end = await findEnd(read, sectors);
-  return (await isUnmounted(read, sectors, end)) ? 'clean' : 'dirty';
+  const { log: place, blockBytes } = volume.superblock;
+  if (place.start === 0) return { kind: 'elsewhere' };
+  const at = volume.locateBlocks(place.start, place.blocks, 'the log') * blockBytes;
+  const sectors = (place.blocks * blockBytes) / logSectorBytes;
+  const piece = async (sector: number, count: number): Promise<Uint8Array> =>
+    volume.source.read(at + sector * logSectorBytes, count * logSectorBytes, signal);
+  const read = async (sector: number, count: number): Promise<Fields> => {
+    const before = Math.min(count, sectors - sector);
+    const first = await piece(sector, before);
+    if (before === count) return new Fields(first, 'the log', 'big');
+    const whole = new Uint8Array(count * logSectorBytes);
+    whole.set(first);
+    whole.set(await piece(0, count - before), first.length);
+    return new Fields(whole, 'the log', 'big');
+  };
+  const log = { sectors, read, end: await findEnd(read, sectors) };
+  return (await isUnmounted(log)) ? { kind: 'clean' } : { kind: 'dirty', log };
 }
 
-type ReadSectors = (sector: number, count: number) => Promise<Fields>;
+/** Sectors of a record before its content. */
+export function headerSectorsOf(header: Fields, at: number): number {
+  return header.u32(at + 8) === 2 ? Math.max(1, Math.ceil(header.u32(at + 320) / bytesOfHeader)) : 1;
+}
 
-/** The sector after the last one that was written, which is of another round than the first. */
-async function findEnd(read: ReadSectors, sectors: number): Promise<number> {
+/** Sectors before the end, and how many those are; at most so many. */
+export async function readBeforeEnd(
+  log: XfsLog,
+  most: number,
+): Promise<{ readonly fields: Fields; readonly count: number; readonly first: number }> {
+  const count = Math.min(log.sectors, most);
+  const first = (log.end - count + log.sectors) % log.sectors;
+  return { fields: await log.read(first, count), count, first };
+}
+
+async function findEnd(read: XfsLog['read'], sectors: number): Promise<number> {
   const roundOf = async (sector: number): Promise<number> => {
     const fields = await read(sector, 1);
     return fields.u32(0) === recordMagic ? fields.u32(4) : fields.u32(0);
@@ -48,23 +79,15 @@ async function findEnd(read: ReadSectors, sectors: number): Promise<number> {
 }
 
 /** The last record ends there, and says nothing but that the file system was unmounted. */
-async function isUnmounted(read: ReadSectors, sectors: number, end: number): Promise<boolean> {
-  const most = Math.min(sectors, mostRecordBytes / sectorBytes + mostHeaderSectors);
-  // The end comes round to the beginning.
-  const before = Math.max(0, most - end);
-  const tail = before === 0 ? undefined : await read(sectors - before, before);
-  const near = await read(end - (most - before), most - before);
-  const sectorAt = (index: number): Fields =>
-    index < before && tail !== undefined
-      ? new Fields(tail.slice(index * sectorBytes, sectorBytes), 'the log', 'big')
-      : new Fields(near.slice((index - before) * sectorBytes, sectorBytes), 'the log', 'big');
-  for (let index = most - 1; index >= 0; index -= 1) {
-    const header = sectorAt(index);
-    if (header.u32(0) !== recordMagic) continue;
-    const headerSectors = header.u32(8) === 2 ? Math.max(1, Math.ceil(header.u32(320) / 32768)) : 1;
-    const length = headerSectors + Math.ceil(header.u32(12) / sectorBytes);
-    if (index + length !== most || header.u32(40) !== 1 || index + headerSectors >= most) return false;
-    return (sectorAt(index + headerSectors).u8(9) & unmountFlag) !== 0;
+async function isUnmounted(log: XfsLog): Promise<boolean> {
+  const { fields, count } = await readBeforeEnd(log, mostRecordBytes / logSectorBytes + mostHeaderSectors);
+  for (let index = count - 1; index >= 0; index -= 1) {
+    const at = index * logSectorBytes;
+    if (fields.u32(at) !== recordMagic) continue;
+    const headerSectors = headerSectorsOf(fields, at);
+    const length = headerSectors + Math.ceil(fields.u32(at + 12) / logSectorBytes);
+    if (index + length !== count || fields.u32(at + 40) !== 1 || index + headerSectors >= count) return false;
+    return (fields.u8(at + headerSectors * logSectorBytes + 9) & unmountFlag) !== 0;
   }
   return false;
 }

@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto';
 import {
   type BigIntStats,
   chownSync,
-  copyFileSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -15,6 +14,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -59,9 +59,12 @@ function keep(image: string, name: string): void {
   writeFileSync(path.join(import.meta.dirname, name), kept);
 }
 
-const blockBytes = 1024;
-const fragments = 1500;
-function fill(): void {
+interface Fragments {
+  readonly blockBytes: number;
+  readonly fragments: number;
+}
+
+function fill({ blockBytes, fragments }: Fragments): void {
   mkdirSync(at('etc', 'deep'), { recursive: true });
   writeFileSync(at('etc', 'passwd'), 'root:x:0:0\n', { mode: 0o640 });
   linkSync(at('etc', 'passwd'), at('same as passwd'));
@@ -168,22 +171,35 @@ function attributesOf(file: Buffer): readonly string[] {
     .sort();
 }
 
-const written = make('written.img', '-b', `size=${blockBytes}`, '-i', 'nrext64=1', '-L', 'by linux');
-withMounted(written, [], fill);
+/** Writes what Linux says of an image, in which a mount may replay the log. */
+function say(image: string, name: string): void {
+  withMounted(image, ['noatime'], () => {
+    const lines = linesBelow(Buffer.from(mount), []).sort();
+    writeFileSync(path.join(import.meta.dirname, name), `${lines.join('\n')}\n`);
+  });
+}
+
+const written = make('written.img', '-b', 'size=1024', '-i', 'nrext64=1', '-L', 'by linux');
+withMounted(written, [], () => fill({ blockBytes: 1024, fragments: 1500 }));
 // An empty log takes less room; another mount writes to it again.
 run('xfs_repair', '-L', '-o', 'force_geometry', written);
 withMounted(written, [], () => writeFileSync(at('last'), 'last'));
-withMounted(written, ['ro'], () => {
-  const lines = linesBelow(Buffer.from(mount), []).sort();
-  writeFileSync(path.join(import.meta.dirname, 'written-by-linux.txt'), `${lines.join('\n')}\n`);
-});
 keep(written, 'written-by-linux.img.zst');
+say(written, 'written-by-linux.txt');
 
-const dirty = make('dirty.img');
-withMounted(dirty, [], () => {
-  writeFileSync(at('synced'), 'synced');
-  run('sync', '-f', mount);
-  copyFileSync(dirty, `${dirty}.copy`);
+// The machine ends before anything but the log is written; what was there before is changed, and removed, in it.
+const logged = make('logged.img');
+withMounted(logged, [], () => {
+  mkdirSync(at('before'));
+  for (let index = 0; index < 300; index += 1) writeFileSync(at('before', `of before ${index}`), `${index}`);
 });
-keep(`${dirty}.copy`, 'dirty-by-linux.img.zst');
+withMounted(logged, [], () => {
+  fill({ blockBytes: 4096, fragments: 200 });
+  for (let index = 0; index < 200; index += 1) unlinkSync(at('before', `of before ${index}`));
+  renameSync(at('before', 'of before 250'), at('etc', 'renamed'));
+  writeFileSync(at('before', 'of before 260'), 'longer than it was before');
+  run('xfs_io', '-x', '-c', 'shutdown -f', mount);
+});
+keep(logged, 'logged-by-linux.img.zst');
+say(logged, 'logged-by-linux.txt');
 rmSync(scratch, { recursive: true });

@@ -1,6 +1,4 @@
-import type { ResourceArn } from '../ids.ts';
 import { isDegraded, unreadOf } from '../points/unread.ts';
-import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { Plans } from '../model/plan.ts';
@@ -31,15 +29,14 @@ export interface ResourceStanding extends LastPoints {
 }
 
 /**
- * Finds a resource's last points by source time. The resource's row is no help: it forgets when a tag is taken off and
- * put on again. Reads points until one is clean.
+ * Finds a resource's last points among all of its points, the newest first. The resource's row is no help: it forgets when
+ * a tag is taken off and put on again. Reads until one is clean.
  */
 export async function findLastPoints(
-  catalog: Pick<Catalog, 'points'>,
-  arn: ResourceArn,
+  points: AsyncIterable<PointRow> | Iterable<PointRow>,
 ): Promise<LastPoints> {
   let newest: PointRow | undefined;
-  for await (const point of catalog.points.list(arn)) {
+  for await (const point of points) {
     if (point.expiring === true) continue;
     newest ??= point;
     if (!isDegraded(point)) return { newest, clean: point };

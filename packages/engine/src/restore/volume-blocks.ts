@@ -5,7 +5,8 @@ import { decodeExtent, type Extent } from '../manifest/extent.ts';
 import { extentKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { VolumeEntry } from '../manifest/volume-entry.ts';
 import { checkVolumeExtent, volumeExtentBlocks } from '../manifest/volume-extent.ts';
-import { ChunkFetcher, type FetchItem, type FetchPolicy, type RemainingUses } from './chunk-fetcher.ts';
+import { BoundedCache } from '../packs/bounded-cache.ts';
+import { ChunkFetcher, type FetchItem, type FetchPolicy } from './chunk-fetcher.ts';
 import { countUses } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
 import { frameKey } from './plan-runs.ts';
@@ -49,7 +50,9 @@ export async function* readBlocks(
   { range = {}, isWanted, onDamage, fetch, signal }: ReadBlocksOptions = {},
 ): AsyncGenerator<{ readonly block: VolumeBlock; readonly bytes: Uint8Array }> {
   const { from = 0, to = volume.bytes } = range;
-  const remaining = await countFrameUses(reader, keysOf(volume, from, to), signal);
+  const remaining = await withoutDamage(
+    countUses(reader, keysOf(volume, from, to), ({ location }) => frameKey(location), signal),
+  );
   const readRun = onDamage === undefined ? reader.readRun : new RefusalSparer().sparing(reader.readRun);
   const fetcher = new ChunkFetcher({ readRun, keys: reader.keys, remaining, policy: fetch });
   const items = blockItems(reader, volume, { from, to }, isWanted, signal);
@@ -58,6 +61,66 @@ export async function* readBlocks(
     else if (chunk === undefined) throw new TypeError('a block comes with its chunk');
     else if (onDamage === undefined || !concernsOne(chunk)) throw named(reader, volume, block.offset, chunk);
     else onDamage(block, chunk);
+  }
+}
+
+/** Spans of 64 blocks whose places are kept: 8 GiB of a volume in blocks of 512 KiB, some 10 MB. */
+const keptSpans = 256;
+
+/**
+ * Reads blocks of a volume here and there, for who reads a file system: where blocks are is kept for the spans used last,
+ * so that a read costs little more than its block.
+ */
+export class VolumeBlocks {
+  readonly #reader: PointReader;
+  readonly #volume: VolumeEntry;
+  readonly #spans = new BoundedCache<number, readonly FetchItem<VolumeBlock>[]>(keptSpans);
+
+  constructor(reader: PointReader, volume: VolumeEntry) {
+    this.#reader = reader;
+    this.#volume = volume;
+  }
+
+  /**
+   * Reads blocks in their order, each verified by its id.
+   * @throws {@link VolumeDamagedError} a block, or a page that names blocks, is damaged.
+   */
+  async *read(
+    range: Required<VolumeRange>,
+    isWanted: (block: VolumeBlock) => boolean = () => true,
+    signal?: AbortSignal,
+  ): AsyncGenerator<{ readonly block: VolumeBlock; readonly bytes: Uint8Array }> {
+    const { readRun, keys } = this.#reader;
+    const fetcher = new ChunkFetcher({ readRun, keys });
+    for await (const { tag: block, chunk } of fetcher.fetch(this.#items(range, isWanted), signal)) {
+      if (chunk instanceof Uint8Array) yield { block, bytes: chunk };
+      else if (chunk !== undefined) throw named(this.#reader, this.#volume, block.offset, chunk);
+    }
+  }
+
+  async *#items(
+    { from, to }: Required<VolumeRange>,
+    isWanted: (block: VolumeBlock) => boolean,
+  ): AsyncGenerator<FetchItem<VolumeBlock>> {
+    const spanBytes = volumeExtentBlocks * this.#volume.blockBytes;
+    for (let start = from - (from % spanBytes); start < to; start += spanBytes) {
+      const range = { from: Math.max(from, start), to: Math.min(to, start + spanBytes) };
+      const span = await this.#span(start, Math.min(this.#volume.bytes, start + spanBytes));
+      // Of a span that has a damaged page, what is asked for may be on another one.
+      for await (const item of span ?? blockItems(this.#reader, this.#volume, range, undefined, undefined))
+        if (item.tag.offset >= range.from && item.tag.offset < range.to && isWanted(item.tag)) yield item;
+    }
+  }
+
+  /** `undefined` where a page is damaged. */
+  async #span(from: number, to: number): Promise<readonly FetchItem<VolumeBlock>[] | undefined> {
+    const known = this.#spans.get(from);
+    if (known !== undefined) return known;
+    const items = await withoutDamage(
+      Array.fromAsync(blockItems(this.#reader, this.#volume, { from, to }, undefined, undefined)),
+    );
+    if (items !== undefined) this.#spans.set(from, items, 1);
+    return items;
   }
 }
 
@@ -75,13 +138,9 @@ export async function* listVolumeBlocks(
 }
 
 /** `undefined` where a page is damaged: the reading comes upon it itself, and then knows where. */
-async function countFrameUses(
-  reader: PointReader,
-  range: KeyRange,
-  signal: AbortSignal | undefined,
-): Promise<RemainingUses | undefined> {
+async function withoutDamage<Result>(work: Promise<Result>): Promise<Result | undefined> {
   try {
-    return await countUses(reader, range, ({ location }) => frameKey(location), signal);
+    return await work;
   } catch (error) {
     if (isDamage(error)) return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { UnknownNameError, VolumeDamagedError } from '../../src/errors.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { openVault } from '../../src/keys/open-vault.ts';
@@ -7,6 +7,7 @@ import type { Root } from '../../src/points/root.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { getVolume, listVolumes } from '../../src/restore/point-volumes.ts';
 import { restoreVolume, type RestoreVolumeOptions } from '../../src/restore/restore-volume.ts';
+import { VolumeBlocks } from '../../src/restore/volume-blocks.ts';
 import {
   FakeClock,
   makeMemoryServices,
@@ -240,7 +241,35 @@ describe('of a damaged vault', () => {
     for (let at = offset; at < offset + bytes; at += 1)
       if (target.bytes[at] === content[at]) expected[at] = content[at] ?? 0;
     expect(Buffer.compare(target.bytes, expected)).toBe(0);
+
+    // A lost page costs a reader of single blocks those that it names, not their neighbours.
+    const blocks = new VolumeBlocks(broken, await getVolume(broken, 'vol-0a'));
+    for (let at = 0; at < content.length; at += 22 * small) {
+      const reading = Array.fromAsync(blocks.read({ from: at, to: at + small }));
+      if (target.bytes[at] === 0) await expect(reading).rejects.toThrow(VolumeDamagedError);
+      else expect((await reading)[0]?.bytes).toEqual(content.slice(at, at + small));
+    }
   });
+});
+
+test('blocks are read here and there as in one go, and their places are looked up once', async () => {
+  const filled = Array.from({ length: 90 }, (_, at) => at * 2 + (at % 3));
+  const { reader } = await plant(sparse(7, 200, filled, 'vol-0a', 100));
+  const volume = await getVolume(reader, 'vol-0a');
+  const { target } = await restore(reader, 'vol-0a');
+  const looking = vi.spyOn(reader.manifest, 'range');
+  const blocks = new VolumeBlocks(reader, volume);
+  const content = new Uint8Array(volume.bytes);
+
+  for (let turn = 0; turn < 67; turn += 1) {
+    const from = ((turn * 29) % 67) * 3 * blockBytes;
+    const to = Math.min(volume.bytes, from + 3 * blockBytes);
+    for await (const { block, bytes } of blocks.read({ from, to })) content.set(bytes, block.offset);
+  }
+
+  expect(Buffer.compare(content, target.bytes)).toBe(0);
+  // 201 blocks lie in four spans of 64.
+  expect(looking).toHaveBeenCalledTimes(4);
 });
 
 test('an image lists its volumes, and finds them by id and by device', async () => {

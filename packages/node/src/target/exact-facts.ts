@@ -12,9 +12,10 @@ import {
 import type { UnkeptFact } from '@holdfast/engine/model';
 
 /**
- * Reads a line for each path: what to do, the path, names and values of extended attributes, and a time in nanoseconds;
- * bytes as base64. Answers each with a line: `x` where attributes could not be set or are others, `t` for the time. A file
- * that its owner may not write to is made writable for attributes that need it.
+ * Reads lines, each a list with one row for a path: what to do, the path, names and values of extended attributes, and a
+ * time in nanoseconds; bytes as base64. Answers each with a line, a list of as many texts: `x` where attributes could not
+ * be set or are others, `t` for the time. A file that its owner may not write to is made writable for attributes that
+ * need it.
  */
 const program = `
 import base64, json, os, stat, sys
@@ -43,14 +44,21 @@ def run(do, path, names, ns):
     except (OSError, OverflowError): said += 't'
     return said
 for line in sys.stdin:
-    do, path, names, ns = json.loads(line)
-    print(run(do, raw(path), names, ns if ns is None else int(ns)), flush=True)
+    print(json.dumps([run(do, raw(path), names, ns if ns is None else int(ns)) for do, path, names, ns in json.loads(line)]), flush=True)
 `;
 
 type Process = ChildProcessByStdio<Writable, Readable, null>;
 
 /** Attributes by which a file gets rights, which nobody takes from whoever may write to a bucket. */
 const givesRights = /^(?:security|trusted)\./;
+
+/** A row of a line, see {@link program}. */
+type Row = readonly [
+  act: 'set' | 'look',
+  path: string,
+  names: readonly (readonly [string, string])[],
+  ns: string | null,
+];
 
 interface Wanted {
   readonly extended: readonly ExtendedAttribute[];
@@ -66,6 +74,8 @@ export class ExactFacts {
   readonly #command: string;
   #process: Process | undefined;
   #isMissing = false;
+  /** Rows of the next line. Files that are written side by side share one: each line is a switch to Python and back. */
+  #rows: Row[] = [];
   readonly #waiting: ((answer: string | undefined) => void)[] = [];
 
   /** @param command - the name of Python 3. */
@@ -96,29 +106,35 @@ export class ExactFacts {
   /** Ends the process; the next call begins another. */
   async close(): Promise<void> {
     const process = this.#process;
-    this.#process = undefined;
     if (process === undefined) return;
+    this.#flush();
+    this.#process = undefined;
     process.stdin.end();
     if (process.exitCode === null) await once(process, 'close');
   }
 
   async #ask(act: 'set' | 'look', path: Buffer, { extended, ns }: Wanted): Promise<string> {
     if (extended.length === 0 && ns === undefined) return '';
-    const names = extended.map(({ name, value }) => [base64(name), base64(value)]);
-    const line = JSON.stringify([act, base64(path), names, ns === undefined ? null : `${ns}`]);
-    const answer = await this.#send(line);
+    const names = extended.map(({ name, value }) => [base64(name), base64(value)] as const);
+    const answer = await this.#send([act, base64(path), names, ns === undefined ? null : `${ns}`]);
     if (answer !== undefined) return answer;
     // What cannot be set is no difference that writing again would mend.
     return act === 'set' && extended.length > 0 ? 'x' : '';
   }
 
-  async #send(line: string): Promise<string | undefined> {
+  async #send(row: Row): Promise<string | undefined> {
     if (this.#isMissing) return undefined;
-    const process = (this.#process ??= this.#begin());
+    this.#process ??= this.#begin();
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      process.stdin.write(`${line}\n`);
+      this.#rows.push(row);
+      if (this.#rows.length === 1) setImmediate(() => this.#flush());
     });
+  }
+
+  #flush(): void {
+    if (this.#rows.length > 0) this.#process?.stdin.write(`${JSON.stringify(this.#rows)}\n`);
+    this.#rows = [];
   }
 
   #begin(): Process {
@@ -129,12 +145,16 @@ export class ExactFacts {
         this.#process = undefined;
         this.#isMissing = true;
       }
+      this.#rows = [];
       for (const resolve of this.#waiting.splice(0)) resolve(undefined);
     };
     process.on('error', end);
     process.on('close', end);
     process.stdin.on('error', end);
-    createInterface({ input: process.stdout }).on('line', (answer) => this.#waiting.shift()?.(answer));
+    createInterface({ input: process.stdout }).on('line', (line) => {
+      const answers = JSON.parse(line) as readonly string[];
+      for (const [at, resolve] of this.#waiting.splice(0, answers.length).entries()) resolve(answers[at]);
+    });
     return process;
   }
 }

@@ -1,12 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import {
   backUpFiles,
+  BufferPool,
   failRun,
   InvalidInputError,
   UnknownNameError,
   newId,
+  shardFromJson,
+  type AllServices,
   type CommittedPoint,
   type ReportProgress,
   type ResourceArn,
@@ -18,14 +22,16 @@ import {
   type WriteServices,
 } from '@holdfast/engine';
 import type { BackupType, CompressionLevel } from '@holdfast/engine/model';
-import type { DirectoryWork, ProtectedShard } from './directory-worker.ts';
+import type { DirectoryWork } from './directory-worker.ts';
 import { isMissing } from '../errno.ts';
 import { isWithin } from '../source/directory-identity.ts';
 import { DirectorySource, vaultInside } from '../source/directory-source.ts';
-import { growingShards, ShardQueue, type CutNews } from './shard-queue.ts';
+import { ShardQueue, type CutNews } from './shard-queue.ts';
 import { localPlan, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
 import { makeProcessMark, type ProcessMark } from '../store/process-mark.ts';
 import { systemClock, systemRandom } from '../system-ports.ts';
+import { protectTask, type ProtectedShard } from './protect-task.ts';
+import { startHere } from './start-here.ts';
 import { limitsForBuffers, limitsForEntries, WarmWorkers } from './warm-workers.ts';
 import { directoryWorkerModule } from './worker-module.ts';
 import { runPool } from './worker-pool.ts';
@@ -49,6 +55,12 @@ const localShardLimits: ShardLimits = { files: 4_000, bytes: 96 * 2 ** 20 };
 
 /** With a base, little of what is listed has to be read. */
 const incrementalShardLimits: ShardLimits = { files: 8_000, bytes: 512 * 2 ** 20 };
+
+/** Files of a base that a single thread has compared before another one has started. */
+const smallBaseFiles = 1_000;
+
+/** About what a thread takes to start. */
+const startThreadsAfterMs = 100;
 
 /**
  * Name of a directory of this machine as a resource.
@@ -85,13 +97,17 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   const resourceArn = directoryArn(directory);
   if (isWithin(vault.root, directory) || isWithin(directory, vault.root))
     throw vaultInside(directory, vault.root);
-  // Threads load while the vault is opened and the run is begun.
-  const limits = options.type === 'full' ? limitsForBuffers : limitsForEntries;
-  const warm = new WarmWorkers(directoryWorkerModule, 1, limits);
+  const warm = new WarmWorkers(
+    directoryWorkerModule,
+    0,
+    options.type === 'full' ? limitsForBuffers : limitsForEntries,
+  );
   try {
     const { services, checkpoint, close } = await openLocalVault(vault);
     try {
-      if (!(await isOneShard(services, resourceArn, options.type))) warm.start(workers - 1);
+      const isSmall = await isSmallChange(services, resourceArn, options.type);
+      // Threads load while the run is begun.
+      if (!isSmall) warm.start(workers);
       // Warnings come from the workers, which put them on the point.
       const source = new DirectorySource({
         root: directory,
@@ -124,7 +140,7 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
           source,
           signal,
           protectAll: async (plan, keys) =>
-            protectAll({ plan, keys, options, warm, onLastShard: checkpoint }),
+            protectAll(services, { plan, keys, options, warm, isSmall, onLastShard: checkpoint }),
         },
       );
     } finally {
@@ -135,18 +151,14 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   }
 }
 
-/**
- * Tells by the newest point that the first shard will probably have all there is. A thread takes longer to start than
- * such a shard takes; the pool starts another one all the same when more is found.
- */
-async function isOneShard(
+/** Tells by the newest point that this thread will probably be done before another one has started. */
+async function isSmallChange(
   { catalog }: WriteServices,
   resourceArn: ResourceArn,
   type: BackupType,
 ): Promise<boolean> {
   if (type === 'full') return false;
-  for await (const { counts } of catalog.points.list(resourceArn))
-    return counts.files <= incrementalShardLimits.files / growingShards;
+  for await (const { counts } of catalog.points.list(resourceArn)) return counts.files <= smallBaseFiles;
   return false;
 }
 
@@ -170,42 +182,61 @@ async function closeDeadRun(
   }
 }
 
-async function protectAll({
-  plan,
-  keys,
-  options: { vault, directory, workers, limits, onProgress, signal },
-  warm,
-  onLastShard,
-}: {
-  readonly plan: RunPlan;
-  readonly keys: VaultKeys;
-  readonly options: BackUpDirectoryOptions;
-  readonly warm: WarmWorkers;
-  /** Called when the last shard has been given out: this thread has nothing to do until it is done. */
-  readonly onLastShard: () => void;
-}): Promise<number> {
-  const ofType = plan.base === undefined ? localShardLimits : incrementalShardLimits;
-  const initial: DirectoryWork = {
-    vault,
-    secrets: await keys.export(),
-    job: { kind: 'protect', directory, plan, limits: limits ?? ofType },
-  };
-  const queue = new ShardQueue();
-  const pool = runPool<DirectoryWork, ShardJson, ProtectedShard>({
-    workers,
+async function protectAll(
+  services: AllServices,
+  {
+    plan,
+    keys,
+    options: { vault, directory, workers, limits, onProgress, signal },
     warm,
-    module: directoryWorkerModule,
-    initial,
-    tasks: thenCall(onLastShard, queue.shards()),
-    order: 'done',
-    onNews: (news) => queue.take(news as CutNews),
-    signal,
-  });
+    isSmall,
+    onLastShard,
+  }: {
+    readonly plan: RunPlan;
+    readonly keys: VaultKeys;
+    readonly options: BackUpDirectoryOptions;
+    readonly warm: WarmWorkers;
+    readonly isSmall: boolean;
+    /** Called when the last shard has been given out: this thread has nothing to do until it is done. */
+    readonly onLastShard: () => void;
+  },
+): Promise<number> {
+  const ofType = plan.base === undefined ? localShardLimits : incrementalShardLimits;
+  const job = { directory, vaultRoot: vault.root, plan, limits: limits ?? ofType };
+  const queue = new ShardQueue();
+  const tasks = thenCall(onLastShard, queue.shards());
   let [files, bytes] = [0, 0];
-  for await (const shard of pool) {
+  const add = (shard: ProtectedShard): void => {
     files += shard.files;
     bytes += shard.bytes;
     onProgress?.({ step: 'protect', files, bytes });
+  };
+  const protectInThreads = async (threads: number): Promise<void> => {
+    const pool = runPool<DirectoryWork, ShardJson, ProtectedShard>({
+      workers: threads,
+      warm,
+      module: directoryWorkerModule,
+      initial: { vault, secrets: await keys.export(), job: { kind: 'protect', ...job } },
+      tasks,
+      order: 'done',
+      onNews: (news) => queue.take(news as CutNews),
+      signal,
+    });
+    for await (const shard of pool) add(shard);
+  };
+  if (isSmall) {
+    const opened = { services, keys, buffers: new BufferPool() };
+    const reports = { tell: (news: unknown) => queue.take(news as CutNews), waits: () => {} };
+    await startHere(
+      tasks,
+      async (shard) => add(await protectTask(opened, job, shardFromJson(shard), reports, signal)),
+      {
+        patience: setTimeout(startThreadsAfterMs, undefined, { ref: false }),
+        joinIn: async () => (workers > 1 ? protectInThreads(workers - 1) : undefined),
+      },
+    );
+  } else {
+    await protectInThreads(workers);
   }
   return queue.count;
 }

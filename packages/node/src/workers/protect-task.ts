@@ -1,0 +1,130 @@
+import {
+  cutShard,
+  FactCounts,
+  protectShard,
+  putShardResult,
+  shardToJson,
+  warningOf,
+  type AllServices,
+  type BufferPool,
+  type LeftOutFact,
+  type PointWarning,
+  type ProtectShardOptions,
+  type RunPlan,
+  type Shard,
+  type ShardLimits,
+  type SourceEntry,
+  type SourceEntryError,
+  type VaultKeys,
+} from '@holdfast/engine';
+import { DirectorySource } from '../source/directory-source.ts';
+import { systemClock } from '../system-ports.ts';
+import { growingShards, type CutNews } from './shard-queue.ts';
+import type { TaskReports } from './worker-tasks.ts';
+
+/** A backup as each of its workers has to know it. */
+export interface ProtectJob {
+  readonly directory: string;
+  /** The vault's, which is never read as a source. */
+  readonly vaultRoot: string;
+  readonly plan: RunPlan;
+  readonly limits: ShardLimits;
+}
+
+export interface ProtectedShard {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Packs are smaller than for S3, where every request counts: half the memory, and the disk does not mind. */
+const localStore: ProtectShardOptions['storePolicy'] = {
+  packTargetBytes: 12 * 2 ** 20,
+  lookupChunks: 128,
+  lookupBytes: 8 * 2 ** 20,
+  rememberedChunks: 32_768,
+};
+
+/** A disk answers at once, and the memory of several workers is limited. */
+const localReadAhead: ProtectShardOptions['readAhead'] = {
+  entries: 16,
+  entryBytes: 2 ** 20,
+  bytes: 16 * 2 ** 20,
+};
+
+/** Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that. */
+async function cut(
+  source: DirectorySource,
+  given: Shard,
+  limits: ShardLimits,
+  tell: (news: CutNews) => void,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly shard: Shard; readonly listed: readonly SourceEntry[] }> {
+  const scale = Math.min(1, (given.index + 1) / growingShards);
+  const scaled = { files: Math.ceil(limits.files * scale), bytes: Math.ceil(limits.bytes * scale) };
+  const { listed, shard, stretches, rest } = await cutShard(source, given.paths, scaled, signal);
+  const following = [...stretches, ...(rest === undefined ? [] : [{ paths: rest }])];
+  tell({ following: following.map((one) => shardToJson({ index: 0, ...one })) });
+  return { shard: { ...shard, index: given.index }, listed };
+}
+
+function isLeftOut({ reason }: SourceEntryError): boolean {
+  return reason === 'left-out';
+}
+
+/**
+ * Makes a warning of what a listing could not show: it may have changed or be new, so the point lacks it as it is now.
+ */
+function noteOf(error: SourceEntryError): PointWarning {
+  const isLacking = error.reason !== 'vanished';
+  return warningOf(error, error.path, isLacking ? 'missing' : undefined);
+}
+
+export interface ProtectServices {
+  readonly services: AllServices;
+  readonly keys: VaultKeys;
+  readonly buffers: BufferPool;
+}
+
+/** Protects one shard. What its listing could not show is noted with what it came to. */
+export async function protectTask(
+  { services, keys, buffers }: ProtectServices,
+  job: ProtectJob,
+  given: Shard,
+  { tell, waits }: TaskReports,
+  signal?: AbortSignal,
+): Promise<ProtectedShard> {
+  const warnings: SourceEntryError[] = [];
+  const source = new DirectorySource({
+    root: job.directory,
+    clock: systemClock,
+    onWarning: (warning) => warnings.push(warning),
+    vault: job.vaultRoot,
+  });
+  const { shard, listed } =
+    given.stretch === undefined ? await cut(source, given, job.limits, tell, signal) : { shard: given };
+  const result = await protectShard(services, shard, {
+    keys,
+    plan: job.plan,
+    source,
+    buffers,
+    storePolicy: localStore,
+    readAhead: localReadAhead,
+    onSourceRead: waits,
+    listed,
+    signal,
+  });
+  if (warnings.length > 0) {
+    const leftOut = new FactCounts<LeftOutFact>();
+    leftOut.addAll(result.leftOut);
+    for (const { path } of warnings.filter(isLeftOut)) leftOut.add(path, ['special-files']);
+    const told = warnings.filter((warning) => !isLeftOut(warning)).map(noteOf);
+    const missing = told.filter(({ unread }) => unread !== undefined).length;
+    await putShardResult(services.work, job.plan.runId, {
+      ...result,
+      warnings: [...result.warnings, ...told],
+      leftOut: [...leftOut.list()],
+      entries: { ...result.entries, missing: result.entries.missing + missing },
+    });
+  }
+  return { files: result.counts.files, bytes: result.counts.logicalBytes };
+}
