@@ -236,7 +236,7 @@ export const restoreCommand = defineCommand({
       }
       if (isExact === true && destination !== undefined)
         await showExtra(
-          await findExtra({ ...preview, destination, connection }),
+          await findExtra({ ...preview, destination, connection, progress: context.progress }),
           values.quote === true,
           context,
         );
@@ -377,10 +377,10 @@ async function restoreExactly(
   context: CommandContext,
 ): Promise<ExitCode> {
   const { point } = request;
-  const { out, warn, signal } = context;
+  const { out, warn, progress, signal } = context;
   const reader = await openPoint(connection, point);
   await checkReadable(connection.services.store, reader.root, connection.deployment.vaultBucket);
-  const extra = await findExtra({ ...request, reader, destination, connection, signal });
+  const extra = await findExtra({ ...request, reader, destination, connection, progress, signal });
   try {
     if (!(await confirmExtra(extra, isConfirmed, context))) {
       warn('nothing was restored, and nothing deleted');

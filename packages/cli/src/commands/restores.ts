@@ -273,7 +273,7 @@ async function finishExactly(
   connection: Connection,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { out, warn, signal } = context;
+  const { out, warn, progress, signal } = context;
   const { request, execution } = await findRequest(row, connection);
   if (request.deleteExtra !== true)
     throw new InvalidInputError(
@@ -290,7 +290,7 @@ async function finishExactly(
   const point = await resolvePoint(connection.services.catalog, row.pointId, context.clock.now());
   checkDeleteExtra(point, destination, { overwrite });
   const reader = await openPoint(connection, point);
-  const extra = await findExtra({ point, reader, destination, paths, connection, signal });
+  const extra = await findExtra({ point, reader, destination, paths, connection, progress, signal });
   try {
     if (!(await confirmExtra(extra, isConfirmed, context))) {
       warn('nothing was deleted');

@@ -8,6 +8,7 @@ import {
   type PlacedObject,
   type PointReader,
   type PointRow,
+  type TargetBucket,
 } from '@holdfast/engine';
 import type { RestoreDestination } from '@holdfast/engine/model';
 import { findExtraEntries, removeExtraEntries } from '@holdfast/node';
@@ -15,6 +16,7 @@ import * as z from 'zod';
 import { WholeNumber } from '../terminal/answer.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { placeText } from './restore-request.ts';
+import type { CommandContext } from '../terminal/command.ts';
 import { pathText, shortNameOf } from '../terminal/text.ts';
 import { ShownObjects } from './shown-objects.ts';
 
@@ -67,6 +69,7 @@ interface ExtraSearch {
   readonly destination: RestoreDestination;
   readonly paths?: readonly string[] | undefined;
   readonly connection: Connection;
+  readonly progress: Pick<CommandContext['progress'], 'report'>;
   readonly signal: AbortSignal;
 }
 
@@ -113,12 +116,20 @@ async function findInDirectory(search: ExtraSearch, directory: string): Promise<
 }
 
 async function findInBucket(search: ExtraSearch): Promise<Extra> {
-  const { point, reader, destination, connection, signal } = search;
+  const { point, reader, destination, connection, progress, signal } = search;
   const { prefix = '' } = destination;
   const bucket = connection.openTarget(destination.bucket ?? shortNameOf(point.resourceArn));
   await bucket.checkKeepsVersions(signal);
   const below = await findBelow(search);
-  const find = (): AsyncIterable<PlacedObject> => findExtraObjects({ reader, bucket, prefix, below, signal });
+  const list: TargetBucket['list'] = async function* (...options) {
+    let files = 0;
+    for await (const object of bucket.list(...options)) {
+      progress.report({ step: 'compare', files: ++files, bytes: 0, unit: 'object' });
+      yield object;
+    }
+  };
+  const find = (): AsyncIterable<PlacedObject> =>
+    findExtraObjects({ reader, bucket: { list }, prefix, below, signal });
   const found = await ShownObjects.open(connection.services.random);
   const first: string[] = [];
   for await (const object of find()) {
@@ -159,7 +170,8 @@ async function findInBucket(search: ExtraSearch): Promise<Extra> {
 async function findBelow({ point, destination, paths, connection }: ExtraSearch): Promise<readonly string[]> {
   const below = distinctPrefixes(paths === undefined ? [''] : paths.filter((path) => path.endsWith('/')));
   const { original, bucket, prefix = '' } = destination;
-  const isOrigin = original === true || (bucket === shortNameOf(point.resourceArn) && prefix === '');
+  const isItself = bucket === shortNameOf(point.resourceArn) && prefix === '';
+  const isOrigin = original === true || (isItself && point.resourceKind === 's3-bucket');
   if (!isOrigin) return below;
   const plan = (await connection.deployment.findPlans())?.find(({ name }) => name === point.plan);
   if (plan !== undefined) return plan.prefixes.length === 0 ? below : commonPrefixes(below, plan.prefixes);

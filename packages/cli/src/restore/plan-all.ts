@@ -146,7 +146,7 @@ async function addExtra(
   part: QuotedPart,
   overwrite: OverwriteRule,
   connection: Connection,
-  { signal }: CommandContext,
+  { progress, signal }: CommandContext,
 ): Promise<QuotedPart> {
   const { point, destination } = part;
   if (destination === undefined || part.problem !== undefined || !canHaveExtra(destination)) return part;
@@ -154,7 +154,7 @@ async function addExtra(
     checkDeleteExtra(point, destination, { overwrite });
     const reader = await openPoint(connection, point);
     await checkReadable(connection.services.store, reader.root, connection.deployment.vaultBucket);
-    return { ...part, extra: await findExtra({ point, reader, destination, connection, signal }) };
+    return { ...part, extra: await findExtra({ point, reader, destination, connection, progress, signal }) };
   } catch (error) {
     if (!isOfKind(error, 'input', 'target', 'denied', 'archived', 'damage', 'absent')) throw error;
     return { ...part, extraProblem: error };

@@ -1,5 +1,5 @@
 import type { HoldId, PointId, ResourceArn } from '../ids.ts';
-import type { PointRow, Points } from '../ports/catalog/points.ts';
+import type { KeptSigns, PointRow, Points } from '../ports/catalog/points.ts';
 import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { decisionsMost, rowsChanged } from './decisions.ts';
 import * as transitions from './point-transitions.ts';
@@ -47,6 +47,10 @@ export class CatalogPoints implements Points {
 
   async noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
     await this.#rows.change(pointId, transitions.noteSnapshotsMissing(count));
+  }
+
+  async noteSigns(pointId: PointId, kept: readonly KeptSigns[]): Promise<void> {
+    await this.#rows.change(pointId, transitions.noteSigns(kept));
   }
 
   async addHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {

@@ -1,5 +1,5 @@
 import type { HoldId } from '../ids.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
+import type { KeptSigns, PointRow } from '../ports/catalog/points.ts';
 import { releaseSteps } from './hold-transitions.ts';
 import type { LastFields } from './rows.ts';
 import {
@@ -28,7 +28,14 @@ const optionalFacts = ['basePointId', 'archiveClass', 'hasBlocks', 'unread'] as 
  * @returns whether there is a row.
  */
 export function renewPoint(row: PointRow): Transition<PointRow, boolean> {
-  const { holds: _holds, expiring: _expiring, snapshotsMissing: _missing, expiresAt, ...facts } = row;
+  const {
+    holds: _holds,
+    expiring: _expiring,
+    snapshotsMissing: _missing,
+    keptSigns: _past,
+    expiresAt,
+    ...facts
+  } = row;
   const unset = optionalFacts.filter((name) => facts[name] === undefined);
   return {
     steps: [
@@ -71,6 +78,10 @@ export function noteSnapshotsMissing(count: number): Transition<PointRow, void> 
   const change =
     count === 0 ? { unset: ['snapshotsMissing'] as const } : { set: { snapshotsMissing: count } };
   return { steps: [{ when: {}, change }], outcome: () => undefined };
+}
+
+export function noteSigns(keptSigns: readonly KeptSigns[]): Transition<PointRow, void> {
+  return { steps: [{ when: {}, change: { set: { keptSigns } } }], outcome: () => undefined };
 }
 
 /** The newest point is the last by source time, and then by id. */

@@ -14,7 +14,7 @@ const mostNamed = 100;
 
 export interface ExtraObjectSearch {
   readonly reader: PointReader;
-  readonly bucket: TargetBucket;
+  readonly bucket: Pick<TargetBucket, 'list'>;
   /** The beginning of every name in the bucket. */
   readonly prefix: string;
   /** Beginnings of the point's paths that are looked at, as {@link distinctPrefixes} gives them. */

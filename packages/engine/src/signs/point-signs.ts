@@ -1,7 +1,7 @@
 import type { PointId } from '../ids.ts';
 import type { BackupType } from '../model/backup-type.ts';
 import { dayMs } from '../model/time.ts';
-import type { PointCounts, PointRow } from '../ports/catalog/points.ts';
+import type { KeptSigns, PointCounts, PointRow } from '../ports/catalog/points.ts';
 
 /**
  * Bounds from which on a point is not like those before it. A point is compared with earlier ones of its own resource:
@@ -42,8 +42,11 @@ export type PointSign =
 export interface Suspicion {
   /** Its own signs; none where it only comes after one that has some. */
   readonly signs: readonly PointSign[];
-  /** The first point with signs that is not older than {@link signThresholds.suspectDays} days. It may be this one. */
-  readonly since: PointRow;
+  /**
+   * The first point with signs that is not older than {@link signThresholds.suspectDays} days. It may be this one, and it
+   * may be gone.
+   */
+  readonly since: Pick<PointRow, 'pointId' | 'sourceTime'>;
   /** The signs of that one. */
   readonly sinceSigns: readonly PointSign[];
 }
@@ -53,34 +56,88 @@ export interface Suspicion {
  * @param points - all of the resource, in any order: fewer, and less is known of what is usual.
  */
 export function findSuspicions(points: Iterable<PointRow>): ReadonlyMap<PointId, Suspicion> {
-  const inOrder = [...points].sort(
-    (a, b) => a.sourceTime.getTime() - b.sourceTime.getTime() || (a.pointId < b.pointId ? -1 : 1),
-  );
-  const byId = new Map(inOrder.map((point) => [point.pointId, point]));
   const suspicions = new Map<PointId, Suspicion>();
-  const earlier: PointRow[] = [];
-  const usual: Usual = { byType: new Map(), plainBytes: 0, storedBytes: 0 };
-  const loud: { readonly point: PointRow; readonly signs: readonly PointSign[] }[] = [];
-  for (const point of inOrder) {
-    const signs: PointSign[] = [];
-    // It is made of the vault alone, and says nothing about the source; but the next point may have it as its base.
-    if (point.type !== 'synthetic-full') {
-      const compared = { point, before: beforeOf(point, byId, earlier) };
-      signs.push(...signsOf(compared, usual));
-      // Those with signs, too: who changes the format of everything should be asked once.
-      note(compared, usual);
-      earlier.push(point);
-    }
-    if (signs.length > 0) loud.push({ point, signs });
-    while (loud[0] !== undefined && isLongBefore(loud[0].point, point)) loud.shift();
+  for (const { point, signs, loud } of judgeInOrder(points)) {
     const [first] = loud;
-    if (first !== undefined)
-      suspicions.set(point.pointId, { signs, since: first.point, sinceSigns: first.signs });
+    if (first !== undefined) suspicions.set(point.pointId, { signs, since: first, sinceSigns: first.signs });
   }
   return suspicions;
 }
 
-function isLongBefore(one: PointRow, other: PointRow): boolean {
+/**
+ * Finds signs that have to be noted on points that stay before others go: their own, which nothing can be compared with
+ * afterwards, and those of points that go, on the next one that stays. What is noted already is left out.
+ * @param points - all of the resource, in any order.
+ */
+export function findSignsToKeep(
+  points: Iterable<PointRow>,
+  stays: (point: PointRow) => boolean,
+): ReadonlyMap<PointId, readonly KeptSigns[]> {
+  const all = [...points];
+  const staying = new Set(all.filter(stays).map(({ pointId }) => pointId));
+  const carried = new Set<PointId>();
+  const toKeep = new Map<PointId, readonly KeptSigns[]>();
+  for (const { point, loud } of judgeInOrder(all)) {
+    const { pointId, keptSigns = [] } = point;
+    if (!staying.has(pointId)) continue;
+    const wanted = loud.filter(
+      (one) => one.pointId === pointId || !(staying.has(one.pointId) || carried.has(one.pointId)),
+    );
+    for (const one of wanted) carried.add(one.pointId);
+    const missing = wanted.filter((one) => !keptSigns.some((kept) => kept.pointId === one.pointId));
+    const added = missing.map(({ sourceTime, ...kept }) => ({
+      ...kept,
+      sourceTime: sourceTime.toISOString(),
+    }));
+    if (added.length > 0) toKeep.set(pointId, [...keptSigns, ...added]);
+  }
+  return toKeep;
+}
+
+/** A point with signs, which may be gone. */
+interface LoudPoint extends Pick<PointRow, 'pointId' | 'sourceTime'> {
+  readonly signs: readonly PointSign[];
+}
+
+interface Judged {
+  readonly point: PointRow;
+  readonly signs: readonly PointSign[];
+  /** Points with signs up to this one, for as long as they are remembered, the oldest first. */
+  readonly loud: readonly LoudPoint[];
+}
+
+/** Judges points of one resource one after the other, the oldest first. */
+function* judgeInOrder(points: Iterable<PointRow>): Generator<Judged> {
+  const inOrder = [...points].sort(
+    (a, b) => a.sourceTime.getTime() - b.sourceTime.getTime() || (a.pointId < b.pointId ? -1 : 1),
+  );
+  const byId = new Map(inOrder.map((point) => [point.pointId, point]));
+  const earlier: PointRow[] = [];
+  const usual: Usual = { byType: new Map(), plainBytes: 0, storedBytes: 0 };
+  let loud: readonly LoudPoint[] = [];
+  for (const point of inOrder) {
+    const { pointId, sourceTime, keptSigns = [] } = point;
+    const signs = [...(keptSigns.find((kept) => kept.pointId === pointId)?.signs ?? [])];
+    for (const kept of keptSigns)
+      if (kept.pointId !== pointId && !loud.some((one) => one.pointId === kept.pointId))
+        loud = [...loud, { ...kept, sourceTime: new Date(kept.sourceTime) }];
+    // It is made of the vault alone, and says nothing about the source; but the next point may have it as its base.
+    if (point.type !== 'synthetic-full') {
+      const compared = { point, before: beforeOf(point, byId, earlier) };
+      if (signs.length === 0) signs.push(...signsOf(compared, usual));
+      // Those with signs, too: who changes the format of everything should be asked once.
+      note(compared, usual);
+      earlier.push(point);
+    }
+    if (signs.length > 0) loud = [...loud, { pointId, sourceTime, signs }];
+    loud = loud
+      .filter((one) => !isLongBefore(one, point))
+      .sort((a, b) => a.sourceTime.getTime() - b.sourceTime.getTime());
+    yield { point, signs, loud };
+  }
+}
+
+function isLongBefore(one: LoudPoint, other: PointRow): boolean {
   return other.sourceTime.getTime() - one.sourceTime.getTime() >= signThresholds.suspectDays * dayMs;
 }
 

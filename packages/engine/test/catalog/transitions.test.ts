@@ -54,6 +54,7 @@ const pointSteps = (time: Date, row: PointRow): Record<string, readonly Transiti
   holdPoint: points.holdPoint(holdId).steps,
   releasePoint: points.releasePoint(holdId).steps,
   noteSnapshotsMissing: points.noteSnapshotsMissing(2).steps,
+  noteSigns: points.noteSigns([]).steps,
 });
 const runSteps = (time: Date): Record<string, readonly TransitionStep<RunRow>[]> => ({
   updateRun: runs.updateRun(runId, { type: 'full' }).steps,

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { PointCounts, PointRow } from '../../src/ports/catalog/points.ts';
 import { findSuspicions, type PointSign, signThresholds } from '../../src/signs/point-signs.ts';
-import { pointRow } from '../../src/testing/index.ts';
+import { passOnSigns } from '../../src/maintenance/pass-on-signs.ts';
+import { MemoryCatalog, pointRow } from '../../src/testing/index.ts';
 
 const mebibyte = 2 ** 20;
 const dayMinutes = 1_440;
@@ -33,6 +34,32 @@ const encrypted = { filesChanged: 820, newBytes: 82 * mebibyte, storedBytes: 82 
 function signsOf(point: PointRow, before: readonly PointRow[] = quietDays): readonly PointSign[] {
   return findSuspicions([...before, point]).get(point.pointId)?.signs ?? [];
 }
+
+test('a week of points that go one by one forgets no signs: what comes after is clean when the month is over', async () => {
+  const catalog = new MemoryCatalog();
+  const dayMs = dayMinutes * 60_000;
+  const first = dayOf(0).sourceTime.getTime();
+  const attack = dayOf(4, encrypted).pointId;
+  const suspect: number[] = [];
+  for (let day = 0; day < 40; day += 1) {
+    const now = new Date(first + day * dayMs);
+    const row = dayOf(day, day === 4 ? encrypted : {});
+    await catalog.points.put({ ...row, expiresAt: new Date(row.sourceTime.getTime() + 6.5 * dayMs) });
+    const due = await Array.fromAsync(catalog.points.listExpiring({ to: now }));
+    for (const point of due) {
+      await passOnSigns(catalog, point, now);
+      await catalog.points.remove(point.pointId);
+    }
+    const suspicion = findSuspicions(await Array.fromAsync(catalog.points.list(row.resourceArn))).get(
+      row.pointId,
+    );
+    if (suspicion === undefined) continue;
+    expect(suspicion).toMatchObject({ since: { pointId: attack }, sinceSigns: [{ sign: 'changed' }, {}] });
+    suspect.push(day);
+  }
+
+  expect(suspect).toEqual(Array.from({ length: 30 }, (_, at) => at + 4));
+});
 
 test('says nothing of days like all others', () => {
   expect(findSuspicions([...quietDays, dayOf(4)]).size).toBe(0);

@@ -3,6 +3,7 @@ import type { HoldId, PointId, ResourceArn, RunId } from '../../ids.ts';
 import type { BackupType } from '../../model/backup-type.ts';
 import type { ResourceRow } from './resources.ts';
 import type { NameMarks } from '../../signs/name-marks.ts';
+import type { PointSign } from '../../signs/point-signs.ts';
 import type { TimeRange } from './time-range.ts';
 
 /** Numbers that a recovery point reports. Bytes. */
@@ -20,7 +21,15 @@ export interface PointCounts {
   readonly storedBytes: number;
 }
 
-/** The catalog's copy of a root: built from the root as read back from the vault, but for `marks`. */
+/** The signs of a point, as they were found when there were more points to compare it with. */
+export interface KeptSigns {
+  readonly pointId: PointId;
+  /** ISO 8601, UTC. */
+  readonly sourceTime: string;
+  readonly signs: readonly PointSign[];
+}
+
+/** The catalog's copy of a root: built from the root as read back from the vault, but for `marks` and `keptSigns`. */
 export interface PointRow {
   readonly pointId: PointId;
   readonly resourceArn: ResourceArn;
@@ -48,6 +57,8 @@ export interface PointRow {
    * has no place for them.
    */
   readonly marks?: NameMarks;
+  /** Its own signs, and those of points before it that are gone: what comes after these is not clean either. */
+  readonly keptSigns?: readonly KeptSigns[];
   readonly seconds: number;
   readonly rootName: string;
   readonly rootVersionId: string;
@@ -83,6 +94,8 @@ export interface Points {
   prolong(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'>;
   /** Notes how many of an image's snapshots are gone, 0 for none. A point that is gone is no error. */
   noteSnapshotsMissing(pointId: PointId, count: number): Promise<void>;
+  /** Notes signs that could not be found any more once earlier points are gone. Repeatable. A point that is gone is no error. */
+  noteSigns(pointId: PointId, kept: readonly KeptSigns[]): Promise<void>;
   /** Adds a hold to a point's set. Repeatable. @returns `gone` also for a point that is expiring. */
   addHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'>;
   /** Takes a hold out of a point's set. Repeatable; a point that is gone is no error. */

@@ -60,6 +60,24 @@ export function pointsExpiryContract(make: MakeCatalog): void {
       expect(await catalog.points.find(pointId)).toBeUndefined();
     });
 
+    test('keep a note of signs, also when they are put again', async () => {
+      const kept = [
+        {
+          pointId,
+          sourceTime: at(0).toISOString(),
+          signs: [{ sign: 'changed', share: 0.5, usual: 0.02 } as const],
+        },
+      ];
+      await catalog.points.put(point);
+
+      await catalog.points.noteSigns(pointId, kept);
+      await catalog.points.put(point);
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, keptSigns: kept });
+      await catalog.points.remove(pointId);
+      await catalog.points.noteSigns(pointId, kept);
+      expect(await catalog.points.find(pointId)).toBeUndefined();
+    });
+
     test('are not made by marking one that is gone', async () => {
       await catalog.points.put(point);
       await catalog.points.remove(pointId);
