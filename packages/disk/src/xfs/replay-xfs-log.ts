@@ -17,6 +17,12 @@ const passedOver: readonly number[] = [0x1236, 0x1237, 0x1240, 0x1241, 0x1242, 0
 const bufferFlags = { inodes: 1, cancelled: 2, quotas: 0x1c } as const;
 const unitBytes = 512;
 const chunkBytes = 128;
+/** No buffer of metadata is larger. */
+const mostBufferBytes = 65_536;
+/** Buffers that overlap were the same blocks at different times: they are never many. */
+const mostOverlappingBytes = 2 ** 20;
+/** An inode that changed more often is replayed once, and kept. */
+const fewChanges = 8;
 
 /** A file system as a mount would find it: what only its log has is read from there. */
 export interface ReplayedLog {
@@ -42,7 +48,7 @@ interface Piece {
 interface Stretch {
   readonly at: number;
   readonly bytes: number;
-  readonly changes: Change[];
+  changes: Change[];
 }
 
 /**
@@ -204,7 +210,7 @@ class LoggedChanges {
     const known = this.#stretches.get(key);
     if (known !== undefined) return known;
     const { blockBytes, superblock } = this.#volume;
-    if (bytes === 0 || at + bytes > superblock.blocks * blockBytes)
+    if (bytes === 0 || bytes > mostBufferBytes || at + bytes > superblock.blocks * blockBytes)
       throw damaged(`has ${bytes} bytes at ${at} of the file system`);
     const made: Stretch = { at, bytes, changes: [] };
     this.#stretches.set(key, made);
@@ -233,6 +239,7 @@ class LoggedChanges {
     for (;;) {
       from = Math.min(from, ...[...touching].map(({ at }) => at));
       to = Math.max(to, ...[...touching].map(({ at, bytes }) => at + bytes));
+      if (to - from > length + mostOverlappingBytes) throw damaged('has too much that overlaps');
       const more = this.#touching(from, to);
       if (more.size === touching.size) break;
       touching = more;
@@ -268,16 +275,26 @@ class LoggedChanges {
       }
     }
     for (const stretch of changed) if (!isOverlaid(stretch, stretches)) sealBuffer(within(stretch));
+    for (const stretch of stretches)
+      if (stretch.changes.length > fewChanges && !stretch.changes.some(({ kind }) => kind === 'pieces'))
+        keepOutcome(stretch, within(stretch), stretches);
   }
+}
+
+function keepOutcome(inode: Stretch, bytes: Uint8Array, others: readonly Stretch[]): void {
+  const [last] = inode.changes.slice(-1);
+  if (last === undefined || others.some((other) => other !== inode && overlaps(inode, other))) return;
+  inode.changes = [{ order: last.order, kind: 'fresh', bytes: new Uint8Array(bytes) }];
+}
+
+function overlaps(one: Stretch, { at, bytes }: Stretch): boolean {
+  return at < one.at + one.bytes && at + bytes > one.at;
 }
 
 /** True if another stretch that shares bytes with it was changed later. */
 function isOverlaid(stretch: Stretch, others: readonly Stretch[]): boolean {
   const last = stretch.changes.at(-1)?.order ?? 0;
-  return others.some(
-    ({ at, bytes, changes }) =>
-      at < stretch.at + stretch.bytes && at + bytes > stretch.at && (changes.at(-1)?.order ?? 0) > last,
-  );
+  return others.some((other) => overlaps(stretch, other) && (other.changes.at(-1)?.order ?? 0) > last);
 }
 
 function firstOf({ pieces }: LogItem): Fields {

@@ -198,6 +198,13 @@ withMounted(logged, [], () => {
   for (let index = 0; index < 200; index += 1) unlinkSync(at('before', `of before ${index}`));
   renameSync(at('before', 'of before 250'), at('etc', 'renamed'));
   writeFileSync(at('before', 'of before 260'), 'longer than it was before');
+  const synced = Array.from({ length: 12 }, (_, index) => [
+    '-c',
+    `pwrite -q ${index * 100} 100`,
+    '-c',
+    'fsync',
+  ]);
+  run('xfs_io', ...synced.flat(), at('before', 'of before 270'));
   run('xfs_io', '-x', '-c', 'shutdown -f', mount);
 });
 keep(logged, 'logged-by-linux.img.zst');
