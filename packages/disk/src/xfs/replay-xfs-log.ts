@@ -165,15 +165,12 @@ class LoggedChanges {
       const place = Number(key.split(' ')[0]) * unitBytes;
       if (place >= at && place < end) return;
     }
-    const uuid = Uint8Array.from(metadataUuid.replaceAll('-', '').match(/../g) ?? [], (digits) =>
-      Number.parseInt(digits, 16),
-    );
     const before = group * 2 ** (groupBlockBits + inodeBits) + first * 2 ** inodeBits;
     for (let index = 0; index < count; index += 1)
       this.#stretch(at + index * inodeBytes, inodeBytes).changes.push({
         ...this.#next(),
         kind: 'fresh',
-        bytes: freshInode(before + index, fields.u32(24), inodeBytes, uuid),
+        bytes: freshInode(before + index, fields.u32(24), inodeBytes, metadataUuid),
       });
   }
 

@@ -17,7 +17,7 @@ export interface BlockIdentity {
   /** The checksum is checked, too. */
   readonly verify: boolean;
   readonly at: number;
-  readonly uuid: string;
+  readonly uuid: Uint8Array;
   readonly owner: number;
 }
 
@@ -30,8 +30,13 @@ export function checkIdentity(block: Fields, places: IdentityPlaces, expected: B
   checkUuid(block, places.uuid, expected.uuid);
 }
 
-export function checkUuid(block: Fields, at: number, expected: string): void {
-  checkSame(block.what, 'file system', uuidText(block.slice(at, 16)), expected);
+export function checkUuid(block: Fields, at: number, expected: Uint8Array): void {
+  if (!hasUuid(block, at, expected))
+    checkSame(block.what, 'file system', uuidText(block.slice(at, 16)), uuidText(expected));
+}
+
+export function hasUuid(block: Fields, at: number, uuid: Uint8Array): boolean {
+  return block.slice(at, 16).every((byte, index) => byte === uuid[index]);
 }
 
 export function checkSame<Value>(what: string, fact: string, found: Value, expected: Value): void {

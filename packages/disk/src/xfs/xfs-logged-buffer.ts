@@ -1,4 +1,5 @@
-import { Fields, uuidText } from '../source/fields.ts';
+import { Fields } from '../source/fields.ts';
+import { hasUuid } from './xfs-checks.ts';
 import { sealCrc } from './xfs-checks.ts';
 
 /** Where a block of metadata has its checksum, the place in the log of its last change, and its UUID. */
@@ -44,7 +45,7 @@ function placesOf(block: Fields, hasMetadataUuid: boolean): BufferPlaces | undef
 
 /** The file system that a block must be of. */
 export interface BufferOwner {
-  readonly uuid: string;
+  readonly uuid: Uint8Array;
   readonly hasMetadataUuid: boolean;
 }
 
@@ -56,7 +57,7 @@ export function lsnOfBuffer(bytes: Uint8Array, { uuid, hasMetadataUuid }: Buffer
   const block = new Fields(bytes, 'a block', 'big');
   const places = placesOf(block, hasMetadataUuid);
   if (places?.lsn === undefined || places.uuid === undefined) return undefined;
-  if (uuidText(block.slice(places.uuid, 16)) !== uuid) return undefined;
+  if (!hasUuid(block, places.uuid, uuid)) return undefined;
   const lsn = block.big64(places.lsn);
   return lsn === 0n || lsn === 2n ** 64n - 1n ? undefined : lsn;
 }

@@ -15,7 +15,7 @@ export interface XfsSuperblock {
   readonly label: string;
   readonly uuid: string;
   /** The UUID in blocks of metadata, which stays when that of the file system is changed. */
-  readonly metadataUuid: string;
+  readonly metadataUuid: Uint8Array;
   readonly version: 4 | 5;
   readonly features: ReadonlySet<XfsFeature>;
   readonly blockBytes: number;
@@ -74,11 +74,10 @@ export function parseXfsSuperblock(
     Math.min(groups * groupBlocks, Number.MAX_SAFE_INTEGER / blockBytes),
   );
   const directoryBits = within('size of blocks of directories', fields.u8(120) + fields.u8(192), 9, 16);
-  const uuid = uuidText(fields.slice(32, 16));
   return {
     label: fields.text(108, 12),
-    uuid,
-    metadataUuid: features.has('meta_uuid') ? uuidText(fields.slice(248, 16)) : uuid,
+    uuid: uuidText(fields.slice(32, 16)),
+    metadataUuid: new Uint8Array(fields.slice(features.has('meta_uuid') ? 248 : 32, 16)),
     version,
     features,
     blockBytes,

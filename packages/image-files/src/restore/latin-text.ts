@@ -10,5 +10,7 @@ export function latinOf(bytes: Uint8Array): string {
 
 /** The bytes that such a text stands for. */
 export function bytesOfLatin(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.codePointAt(0) ?? 0);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
