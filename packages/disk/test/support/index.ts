@@ -3,6 +3,6 @@ export { debugfs, type ExtImageOptions, makeExtImage } from './e2fsprogs.ts';
 export { writeGpt, writeMbr } from './partition-tables.ts';
 export { gptPlace, makeSystemHive, mbrPlace } from './registry-hive.ts';
 export { makeScratch } from './scratch.ts';
-export { bytesSource } from './sources.ts';
+export { bytesSource, fileSource } from './sources.ts';
 export { dataAt, groupText, physicalIds, volumeText, writePhysicalVolume } from './volume-groups.ts';
 export { unpackImage as unpackNtfsImage } from './ntfsprogs.ts';

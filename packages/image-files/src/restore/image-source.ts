@@ -53,8 +53,15 @@ export class ImageSource implements RestoreSource {
   async find(path: Uint8Array, signal?: AbortSignal): Promise<SourceEntry | undefined> {
     const asked = this.#paths.find(({ entryPath }) => entryPath === latinOf(path));
     if (asked === undefined || isTree(asked)) return undefined;
-    const { node } = await getNode(this.#image, asked.asked);
-    return (await entryOfNode(path, node, signal))?.entry;
+    const found = await this.#getNode(asked.asked);
+    // As it would be an entry: what cannot be read any more is none, and has no place.
+    if (found instanceof BackupError) return undefined;
+    try {
+      return (await entryOfNode(path, found.node, signal))?.entry;
+    } catch (error) {
+      asEntryError(asked.entryPath, error);
+      return undefined;
+    }
   }
 
   /** Takes entries from the top of the selected trees. */

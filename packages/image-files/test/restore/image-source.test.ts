@@ -9,14 +9,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import type { ByteSource } from '@holdfast/disk';
-import { bytesSource, debugfs, makeExtImage, makeScratch } from '@holdfast/disk/testing';
+import { type ByteSource, DiskBytesLostError } from '@holdfast/disk';
+import { bytesSource, debugfs, fileSource, makeExtImage, makeScratch } from '@holdfast/disk/testing';
 import {
   extendedAttributesOf,
   findModifiedNs,
   InvalidInputError,
   type KeyRange,
   restoreEntries,
+  type RestoreTarget,
   selectKeys,
   StoredBytesDamagedError,
   UnknownNameError,
@@ -209,6 +210,51 @@ function withoutName(bytes: Buffer, name: string): Buffer {
   return readFileSync(scratchFile);
 }
 
+test('a file that is larger than the cache comes as it is written: each block is read once, and few of them ahead', async () => {
+  const bytes = 48 * mebibyte;
+  const tree = path.join(scratch.path, 'dense');
+  mkdirSync(tree);
+  writeFileSync(path.join(tree, 'dense'), Buffer.alloc(bytes, 'dense'));
+  const image = makeExtImage(path.join(scratch.path, 'dense-image'), {
+    size: '64M',
+    tree,
+    features: '^has_journal',
+  });
+  const reads = new Map<number, number>();
+  let ahead = 0;
+  let mostAhead = 0;
+  const file = fileSource(image);
+  const source: ByteSource = {
+    bytes: file.bytes,
+    read: async (offset, length) => {
+      for (let at = offset; at < offset + length; at += mebibyte / 2) reads.set(at, (reads.get(at) ?? 0) + 1);
+      mostAhead = Math.max(mostAhead, (ahead += length));
+      return file.read(offset, length);
+    },
+  };
+  let restored = 0;
+  const target: RestoreTarget = {
+    naming: 'flat',
+    write: async (_entry, content) => {
+      for await (const piece of content) {
+        restored += piece.length;
+        ahead -= piece.length;
+      }
+      return 'written';
+    },
+    accepts: async () => true,
+    finish: async () => [],
+  };
+
+  const files = new ImageSource(imageOf(source), ['/dev/xvda/dense']);
+  await restoreEntries(files, { range: {}, target, overwrite: 'never' });
+
+  expect(restored).toBe(bytes);
+  expect(reads.size).toBeLessThanOrEqual(bytes / (mebibyte / 2) + 8);
+  expect(Math.max(...reads.values())).toBe(1);
+  expect(mostAhead).toBeLessThanOrEqual(24 * mebibyte);
+});
+
 describe('paths', () => {
   test("a link and what it leads to, asked for by one path, are in each other's way in a tree", async () => {
     const asked = ['/dev/xvda/settings', '/dev/xvda/settings/'];
@@ -239,6 +285,15 @@ describe('paths', () => {
 
     expect(failed).toMatchObject([{ path: 'dev/xvda/gone', name: 'SourceEntryError' }]);
     expect(target.find('dev/xvda/etc/d0')).toBeDefined();
+  });
+
+  test('one that cannot be found any more has no place that another one could be in the way of', async () => {
+    const source = new ImageSource(imageOf(bytesSource(withoutName(disk, 'pipe'))), ['/dev/xvda/var/pipe']);
+    const lost = { ...bytesSource(disk), read: async () => Promise.reject(new DiskBytesLostError('lost')) };
+    const damaged = new ImageSource(imageOf(lost), ['/dev/xvda/settings', '/dev/xvda/settings/']);
+
+    expect(await source.find(Buffer.from('dev/xvda/var/pipe'))).toBeUndefined();
+    expect(await damaged.find(Buffer.from('dev/xvda/settings'))).toBeUndefined();
   });
 
   test('one that lies in another is restored once', async () => {
