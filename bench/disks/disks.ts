@@ -1,4 +1,5 @@
 // npm run bench:disks [-- --files=50000] [--points=30] [--gibibytes=100] [--publish]
+// npm run bench:disks -- --large=100 [--publish]: one dense file of so many GB alone, of which nothing is on a disk.
 // Measures files out of images: see docs/image-files.md.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,8 +18,15 @@ import {
   whyNotMounted,
 } from './disk-image.ts';
 import { countBlocks, device, DiskVault } from './disk-vault.ts';
+import { makeDenseImage } from './dense-volume.ts';
 import { FileVolume } from './file-volume.ts';
-import { type DiskFigures, figuresOf, type FoundFigures, type SkippedDisk } from './report-disks.ts';
+import {
+  type DiskFigures,
+  figuresOf,
+  type FoundFigures,
+  figuresOfLarge,
+  type SkippedDisk,
+} from './report-disks.ts';
 import { contentOf, makeSourceTree, pathOf, readProgram } from './source-tree.ts';
 
 const { values } = parseArgs({
@@ -27,6 +35,7 @@ const { values } = parseArgs({
     points: { type: 'string', default: '30' },
     changes: { type: 'string', default: '300' },
     gibibytes: { type: 'string', default: '100' },
+    large: { type: 'string' },
     publish: { type: 'boolean', default: false },
   },
 });
@@ -144,8 +153,7 @@ function changeFiles(image: string, directory: string, day: number): void {
   rmSync(content, { recursive: true });
 }
 
-mkdirSync(scratch, { recursive: true });
-try {
+async function measureAll(): Promise<void> {
   const bytes = makeSourceTree(source, files);
   log('the tree is made');
   const disks: (DiskFigures | SkippedDisk)[] = [];
@@ -160,10 +168,27 @@ try {
     disks.push(await measureDisk(disk));
     if (name === 'ext4') found.push(...(await measureFind(disk)));
   }
-  const figures = figuresOf({ disks, found, files, bytes, imageBytes, changedFiles });
+  print('figures', figuresOf({ disks, found, files, bytes, imageBytes, changedFiles }));
+}
+
+async function measureLarge(bytes: number): Promise<void> {
+  const image = join(scratch, 'dense.img');
+  makeDenseImage(image, bytes);
+  const restore = join(import.meta.dirname, 'restore-dense.ts');
+  const { usage, output } = await runMeasured({ args: [process.execPath, restore, image, `${bytes}`] });
+  print('large file', figuresOfLarge({ bytes, blocks: Number(output), usage }));
+}
+
+function print(place: string, figures: string): void {
   console.log(figures);
   if (values.publish)
-    putFigures('image-files.md', { begin: '<!-- figures -->', end: '<!-- end of figures -->' }, figures);
+    putFigures('image-files.md', { begin: `<!-- ${place} -->`, end: `<!-- end of ${place} -->` }, figures);
+}
+
+mkdirSync(scratch, { recursive: true });
+try {
+  if (values.large === undefined) await measureAll();
+  else await measureLarge(Number(values.large) * 1e9);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

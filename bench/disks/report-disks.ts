@@ -102,3 +102,24 @@ export function figuresOf({ disks, found, files, bytes, imageBytes, changedFiles
     ),
   ].join('\n');
 }
+
+/** One large file, every block of which has content. */
+export function figuresOfLarge(large: {
+  readonly bytes: number;
+  readonly blocks: number;
+  readonly usage: Usage;
+}): string {
+  const { bytes, blocks, usage } = large;
+  return tableLines(
+    ['a dense file of', 'blocks of 512 KiB read', 'seconds', 'CPU seconds', 'MB/s', 'MiB'],
+    [
+      [
+        `${number(bytes / 1e9)} GB`,
+        number(blocks),
+        ...seconds(usage),
+        number(bytes / 1e6 / usage.seconds),
+        mebibytes(usage.peakBytes),
+      ],
+    ],
+  ).join('\n');
+}
