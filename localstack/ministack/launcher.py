@@ -122,7 +122,12 @@ def share_code_of_workers():
 
     lambda_runtime._unpacked = unpacked
     # As of the processes of tests, in vitest.config.ts.
-    lambda_runtime._NODE_FLAGS = ["--single-threaded-gc", "--min-semi-space-size=16", "--max-semi-space-size=64"]
+    lambda_runtime._NODE_FLAGS = [
+        "--single-threaded-gc",
+        "--min-semi-space-size=16",
+        "--max-semi-space-size=64",
+        "--external-memory-accounted-in-global-limit",
+    ]
     rewrite(
         lambda_runtime.Worker,
         "_spawn",
