@@ -28,6 +28,7 @@ export function deployedConfiguration(config: DeploymentConfig): string {
     sources,
     restoreTargets,
     restoreWorkers: config.resourcesAtOnce * config.shardsAtOnce,
+    blockQuota: config.blockQuota,
     offlineRecipient,
   };
   return JSON.stringify(document);

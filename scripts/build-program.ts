@@ -1,8 +1,23 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type BuildOptions, type Metafile } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { manPages } from './command-reference.ts';
-import { commonOptions, emptied, finish } from './published-package.ts';
+import { commonOptions, emptied, finish, root } from './published-package.ts';
+
+const resourceTypes = 'db.json.gz';
+/** What CloudFormation replaces: a table that its package reads from above its code, and the program beside its own. */
+const resourceTypesPlugin: Plugin = {
+  name: 'resource-types',
+  setup: (bundle) => {
+    bundle.onLoad({ filter: /aws-service-spec[/\\]lib[/\\]index\.js$/ }, ({ path }) => {
+      const code = readFileSync(path, 'utf8');
+      const place = /__dirname, '\.\.',/;
+      if (!place.test(code))
+        throw new Error(`${path} no longer reads ${resourceTypes} from above its folder`);
+      return { contents: code.replace(place, '__dirname,'), loader: 'js' };
+    });
+  },
+};
 
 /** Options of what runs on a user's Node with all that it needs in it. */
 export const programOptions = {
@@ -12,9 +27,12 @@ export const programOptions = {
   splitting: true,
   minify: true,
   mainFields: ['module', 'main'],
+  plugins: [resourceTypesPlugin],
   // Some of what the SDK needs is CommonJS.
   banner: {
-    js: `import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);`,
+    js:
+      `import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url); ` +
+      'const __dirname = import.meta.dirname;',
   },
 } satisfies BuildOptions;
 
@@ -28,6 +46,10 @@ export async function buildProgram(directory: string): Promise<void> {
   // Apart, as shared chunks would have every thread load the whole engine. All that is in the worker is in the program.
   await buildEntry('packages/node/src/workers/directory-worker.ts');
   const metafile = await buildEntry('packages/cli/bin/holdfast.js');
+  copyFileSync(
+    join(root, 'node_modules', '@aws-cdk', 'aws-service-spec', resourceTypes),
+    join(directory, resourceTypes),
+  );
   const pages = manPages();
   mkdirSync(join(directory, 'man'));
   for (const [name, page] of pages) writeFileSync(join(directory, 'man', name), page);

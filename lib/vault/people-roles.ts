@@ -126,14 +126,25 @@ export class PeopleRoles extends Construct {
         [vault.bucketArn],
       ),
       allow('SeeKeyProtection', ['kms:DescribeKey', 'kms:GetKeyPolicy'], [key.keyArn]),
-      // Neither knows a resource.
-      allow('FindTrails', ['cloudtrail:DescribeTrails', 'lambda:GetAccountSettings'], ['*'], {
-        StringEquals: { 'aws:RequestedRegion': Aws.REGION },
-      }),
+      // None of them knows a resource.
+      allow(
+        'FindTrails',
+        ['cloudtrail:DescribeTrails', 'lambda:GetAccountSettings', 'servicequotas:GetAWSDefaultServiceQuota'],
+        ['*'],
+        {
+          StringEquals: { 'aws:RequestedRegion': Aws.REGION },
+        },
+      ),
       allow(
         'SeeTrails',
         ['cloudtrail:GetEventSelectors', 'cloudtrail:GetTrailStatus'],
         [`arn:${Aws.PARTITION}:cloudtrail:${Aws.REGION}:${Aws.ACCOUNT_ID}:trail/*`],
+        accountOfArn,
+      ),
+      allow(
+        'SeeBlockQuotas',
+        ['servicequotas:GetServiceQuota'],
+        [`arn:${Aws.PARTITION}:servicequotas:${Aws.REGION}:${Aws.ACCOUNT_ID}:ebs/*`],
         accountOfArn,
       ),
       allow(
@@ -145,12 +156,12 @@ export class PeopleRoles extends Construct {
     ];
   }
 
-  /** Rights with which the command line finds a deployment by the outputs of its stacks. */
+  /** Rights with which the command line finds a deployment by the outputs of its stacks, and compares their templates. */
   private readsStacks(): PolicyStatement {
     const place = `arn:${Aws.PARTITION}:cloudformation:${Aws.REGION}:${Aws.ACCOUNT_ID}`;
     return allow(
       'ReadStackOutputs',
-      ['cloudformation:DescribeStacks'],
+      ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate'],
       // Known when all of them are.
       Lazy.list({ produce: () => [...this.stacks].map((name) => `${place}:stack/${name}/*`) }),
       accountOfArn,

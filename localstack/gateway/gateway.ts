@@ -19,6 +19,7 @@ import { readBody, relay, Upstream } from './passthrough.ts';
 import { jsonReply, type Reply } from './reply.ts';
 import { RequestCounts } from './request-counts.ts';
 import { S3Archive } from './s3-archive/s3-archive.ts';
+import { answerQuotas } from './service-quotas.ts';
 import { refuseS3Tags } from './s3-tags.ts';
 import { TaggedBuckets } from './tagged-buckets.ts';
 import { getResources, type TaggedPage } from './tagged-resources.ts';
@@ -250,7 +251,7 @@ class GatewayHandler {
         askUpstream: (input) => this.#askUpstream(message, input),
       });
     }
-    return refuseExecutionName(request, body);
+    return answerQuotas(request, body, this.#ebs.settings) ?? refuseExecutionName(request, body);
   }
 
   async #askUpstream(message: IncomingMessage, input: object): Promise<TaggedPage | Reply> {

@@ -9,7 +9,7 @@ import { holdfast } from './support/command-line.ts';
 import { describeUnless, findGap } from '../support/gaps.ts';
 import { patienceMs } from '../support/patience.ts';
 import { arnOfBucket, listPoints, newestRun, runGoodCycle } from './support/cycles.ts';
-import { openApp } from './support/deployed.ts';
+import { assembly, openApp } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
 import { waitForEnd } from './support/executions.ts';
 import { GatewayClient } from './support/gateway.ts';
@@ -215,6 +215,37 @@ describe('the command line, over the wire', () => {
     expect(kinds).toEqual(expect.arrayContaining(['restore-started', 'restore-ended']));
     expect(kinds.slice(-2)).toEqual(['hold-set', 'hold-released']);
     expect(log.at(-1)?.by).toMatch(/^arn:aws/);
+  });
+
+  test('says of everything around the data whether it is as it must be', async () => {
+    const { out, err } = await holdfast('doctor', '--json');
+
+    expect(err).toBe('');
+    const { checks } = JSON.parse(out) as { checks: readonly { what: string; state: string }[] };
+    const states = Object.fromEntries(checks.map(({ what, state }) => [what, state]));
+    expect(states).toMatchObject({
+      version: 'good',
+      configuration: 'good',
+      deprecations: 'good',
+      clock: 'good',
+      vault: 'good',
+      'object lock of the bucket': 'good',
+      'policy of the bucket': 'good',
+      'policy of the key': 'good',
+      'functions at once': 'good',
+      'blocks of EBS': 'good',
+      // Nobody confirms a subscription here.
+      alarms: 'attention',
+    });
+  });
+
+  // Where the application is synthesized only to be deployed, its templates are gone by now.
+  test.skipIf(assembly === undefined)('finds nothing that a second deployment would change', async () => {
+    const { out } = await holdfast('doctor', '--templates', assembly ?? '', '--json');
+
+    const { stacks } = JSON.parse(out) as { stacks: readonly { refused: unknown[]; changes: unknown[] }[] };
+    expect(stacks).toHaveLength(3);
+    expect(stacks.flatMap(({ refused, changes }) => [...refused, ...changes])).toEqual([]);
   });
 
   test('exits with a code of its own for what does not exist', async () => {

@@ -32,7 +32,8 @@ const { documents } = testBuckets.sources;
 const elsewhere: readonly (readonly [command: RegExp, where: string])[] = [
   [/^npm (ci|test)\b/, 'the gate, and the main job as main-job.e2e.test.ts has it'],
   [/^npx cdk (bootstrap|deploy --all)/, 'the global setup, with all these options'],
-  [/^npx cdk diff/, 'CDK itself; earlier-deployment.test.ts compares with the templates of before'],
+  [/^npx cdk synth/, 'CDK itself; earlier-deployment.test.ts compares with the templates of before'],
+  [/^aws cloudformation set-stack-policy/, 'CloudFormation itself: an emulator keeps no such policy'],
   [ownApplication, 'test/integration/packages.integ.test.ts'],
   [/^npm run destroy/, 'test/infra/destroy-deployment.test.ts'],
   [
@@ -41,7 +42,7 @@ const elsewhere: readonly (readonly [command: RegExp, where: string])[] = [
   ],
   [/--profile recovery/, 'dead-product.integ.test.ts: the volume is read and written by two accounts there'],
   [/--profile restorer/, 'asked-credentials.test.ts of the command line: nobody can be asked here'],
-  [/^holdfast doctor/, 'doctor.test.ts of the command line: an emulator lacks what it asks for'],
+  [/^(npx )?holdfast doctor/, 'command-line.e2e.test.ts, and doctor.test.ts of the command line'],
   [/^holdfast failures <execution>/, 'restore-failures.test.ts of the command line: nothing fails here'],
 ];
 

@@ -140,6 +140,11 @@ testUnless(noEmulator)(
     await runGoodCycle(app, 'daily', 'full');
 
     expect(await shell(documented('npx holdfast status'))).toContain('1 protected, 0 degraded');
+    const doctor = documented('npx holdfast status').replace('status', 'doctor --templates cdk.out --json');
+    // Alarms that nobody subscribed to need attention.
+    expect(JSON.parse(await shell(`${doctor} || [ $? -eq 1 ]`))).toMatchObject({
+      stacks: [{ stack: 'Backups', refused: [], changes: [] }],
+    });
     expect(await newestPoint(app, arnOfBucket(source))).toMatchObject({ type: 'full', plan: 'daily' });
     expect((await shell('npx holdfast --version')).trim()).toBe(productVersion);
     expect(await readFile(join(application, 'node_modules/@holdfast/cdk/package.json'), 'utf8')).toContain(

@@ -3,4 +3,9 @@ export { AccountInventory } from './inventory/account-inventory.ts';
 export { type InventoryClients, makeInventoryClients } from './inventory/make-inventory-clients.ts';
 export { type ProtectionFact, readVaultProtection } from './inventory/vault-protection.ts';
 export { type SourceFacts, SourceTags } from './inventory/source-tags.ts';
-export { readFunctionsAtOnce, readSubscriptions } from './inventory/deployment-limits.ts';
+export {
+  type BlockQuotas,
+  readBlockQuotas,
+  readFunctionsAtOnce,
+  readSubscriptions,
+} from './inventory/deployment-limits.ts';

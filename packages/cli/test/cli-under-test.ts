@@ -19,7 +19,7 @@ import {
   UnknownNameError,
   type WriteServices,
 } from '@holdfast/engine';
-import type { SourceFacts } from '@holdfast/aws/inventory';
+import type { BlockQuotas, SourceFacts } from '@holdfast/aws/inventory';
 import {
   type BackupType,
   defaultImageSettings,
@@ -55,6 +55,7 @@ import {
   runCli,
 } from '../src/index.ts';
 import { checkAnswer } from './check-answer.ts';
+import type { StackTemplate } from '../src/deployment/stack-template.ts';
 
 /** All deployments of a test file share buffers: those for packs are many times larger than what tests store. */
 const buffers = new BufferPool();
@@ -192,6 +193,10 @@ export class CliUnderTest {
   /** Things in the account, or why it may not be looked at. */
   readonly inventory: Partial<Record<InventoryPart, readonly InventoryItem[] | Error>> = {};
   deployedVersion: string | undefined = productVersion;
+  blockQuota: number | undefined;
+  blockQuotas: BlockQuotas = { read: 5000, write: 5000 };
+  /** Deployed templates, by stack. */
+  templates: Readonly<Record<string, StackTemplate>> = {};
   functionsAtOnce = { limit: 1000, unreserved: 900 };
   subscriptions: { confirmed: number; pending: number } | undefined = { confirmed: 1, pending: 0 };
   protection: readonly { readonly what: string; readonly value?: unknown; readonly problem?: string }[] = [];
@@ -306,6 +311,10 @@ export class CliUnderTest {
             findRestoreBuckets: async () => this.restoreBuckets,
             findVersion: async () => this.deployedVersion,
             findWorkers: async () => 10,
+            findBlockQuota: async () => this.blockQuota,
+            readBlockQuotas: async () => this.blockQuotas,
+            stacks: ['HoldfastStorage', 'HoldfastPipeline', 'HoldfastMonitoring'],
+            findTemplate: async (stack) => this.templates[stack],
             readFunctionsAtOnce: async () => this.functionsAtOnce,
             readSubscriptions: async () => this.subscriptions,
             readProtection: async () => this.protection,

@@ -7,6 +7,7 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { RDSClient } from '@aws-sdk/client-rds';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { S3ControlClient } from '@aws-sdk/client-s3-control';
+import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { type ClientOptions, commonOptions, isLoopback } from '../sdk/client-options.ts';
 
@@ -22,12 +23,16 @@ export interface InventoryClients {
   readonly s3Control: S3ControlClient;
   readonly lambda: LambdaClient;
   readonly sns: SNSClient;
+  readonly quotas: ServiceQuotasClient;
 }
 
 /** Makes those that nothing else needs. */
 export function makeInventoryClients(
   options: ClientOptions = {},
-): Pick<InventoryClients, 'efs' | 'rds' | 'dynamo' | 'cloudTrail' | 's3Control' | 'lambda' | 'sns'> {
+): Pick<
+  InventoryClients,
+  'efs' | 'rds' | 'dynamo' | 'cloudTrail' | 's3Control' | 'lambda' | 'sns' | 'quotas'
+> {
   const common = commonOptions(options);
   return {
     efs: new EFSClient(common),
@@ -36,6 +41,7 @@ export function makeInventoryClients(
     cloudTrail: new CloudTrailClient(common),
     lambda: new LambdaClient(common),
     sns: new SNSClient(common),
+    quotas: new ServiceQuotasClient(common),
     s3Control: new S3ControlClient({ ...common, ...endpointOnThisMachine(options) }),
   };
 }

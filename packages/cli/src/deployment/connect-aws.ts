@@ -27,6 +27,7 @@ import { Ec2Images } from '@holdfast/aws/ec2';
 import {
   AccountInventory,
   makeInventoryClients,
+  readBlockQuotas,
   readFunctionsAtOnce,
   readSubscriptions,
   readVaultProtection,
@@ -39,7 +40,10 @@ import { EbsSnapshots } from './ebs-snapshots.ts';
 import type { Terminal } from '../terminal/ask.ts';
 import { credentialsAskedFor } from './asked-credentials.ts';
 import type { Machine } from './executions.ts';
+import { findStackTemplate } from './stack-template.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
+
+const monitoringStack = 'HoldfastMonitoring';
 
 /**
  * Connects to a deployment in AWS: names come from the options, else from the outputs of the stacks.
@@ -148,6 +152,10 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
       findRestoreBuckets: async () => (await findConfiguration())?.restoreTargets.buckets,
       findVersion: async () => (await findConfiguration())?.version,
       findWorkers: async () => (await findConfiguration())?.restoreWorkers,
+      findBlockQuota: async () => (await findConfiguration())?.blockQuota,
+      readBlockQuotas: async () => readBlockQuotas(inventoryClients.quotas),
+      stacks: [options.storageStack, options.pipelineStack, monitoringStack],
+      findTemplate: async (stack) => findStackTemplate(cloudFormation, stack),
       readFunctionsAtOnce: async () => readFunctionsAtOnce(inventoryClients.lambda),
       readSubscriptions: async () => {
         const topic = await names.findAlarmTopic();
@@ -181,7 +189,7 @@ class DeployedNames {
     this.#region = region;
     this.#storage = new StackOutputs(client, options.storageStack);
     this.#pipeline = new StackOutputs(client, options.pipelineStack);
-    this.#monitoring = new StackOutputs(client, 'HoldfastMonitoring');
+    this.#monitoring = new StackOutputs(client, monitoringStack);
   }
 
   async getStored(

@@ -14,10 +14,11 @@ import type {
   TargetBucket,
   WorkStore,
 } from '@holdfast/engine';
-import type { ProtectionFact, SourceFacts } from '@holdfast/aws/inventory';
+import type { BlockQuotas, ProtectionFact, SourceFacts } from '@holdfast/aws/inventory';
 import type { DeployedConfiguration, Plan, Plans } from '@holdfast/engine/model';
 import type { LocalVaultOptions } from '@holdfast/node';
 import type { Executions } from './executions.ts';
+import type { StackTemplate } from './stack-template.ts';
 
 export interface ConnectedDeployment {
   readonly vaultBucket: string;
@@ -32,6 +33,14 @@ export interface ConnectedDeployment {
   findVersion(): Promise<string | undefined>;
   /** Workers that the deployment has at work at once; `undefined` where it does not tell. */
   findWorkers(): Promise<number | undefined>;
+  /** The account's quota for blocks of EBS as the deployment was told it; `undefined` where it takes the default. */
+  findBlockQuota(): Promise<number | undefined>;
+  /** Blocks of EBS that the account may read and write in a second. */
+  readBlockQuotas(): Promise<BlockQuotas>;
+  /** Names of the stacks that it may consist of, what holds data first. */
+  readonly stacks: readonly [storage: string, pipeline: string, monitoring: string];
+  /** The template that a stack was last deployed with; `undefined` where there is no such stack. */
+  findTemplate(stack: string): Promise<StackTemplate | undefined>;
   /** Functions that may run at once in the account and region. */
   readFunctionsAtOnce(): Promise<{ readonly limit: number; readonly unreserved: number }>;
   /** Subscriptions of the alarms' topic; `undefined` where there is no such topic. */

@@ -1,37 +1,41 @@
-import { BackupError, verifyVaultFiles } from '@holdfast/engine';
-import type { ProtectionFact } from '@holdfast/aws/inventory';
+import { verifyVaultFiles } from '@holdfast/engine';
+import { accountBlockQuota } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
+import type { StackTemplate } from '../deployment/stack-template.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { countText, durationText } from '../terminal/text.ts';
-
-/** `attention`: something is not as it must be; `unknown`: the caller may not look, or nothing tells. */
-type CheckState = 'good' | 'attention' | 'unknown';
-
-export interface CheckResult {
-  readonly what: string;
-  readonly state: CheckState;
-  /** The finding, and for all but `good` what to do. */
-  readonly finding: string;
-}
-
-type Finding = Omit<CheckResult, 'what'>;
-
-const good = (finding: string): Finding => ({ state: 'good', finding });
-const attention = (finding: string): Finding => ({ state: 'attention', finding });
-const unknown = (finding: string): Finding => ({ state: 'unknown', finding });
+import { attention, check, type CheckResult, type Judgement, good, unknown } from './judgement.ts';
+import { judgeFact } from './judge-fact.ts';
+import { bucketPolicyOf, judgePolicy, keyPolicyOf } from './judge-policy.ts';
+import { judgeRuntimes } from './lambda-runtimes.ts';
 
 /** Time within which maintenance has to have ended: it is daily, and may take long. */
 const maintenanceHours = 36;
 /** Functions besides workers: of cycles, maintenance and watching. */
 const otherFunctions = 10;
+/** Difference of clocks that is no longer the way of an answer: one that is kept in time is within a second. */
+const mostSecondsOff = 120;
+
+type Clocked = Pick<CommandContext, 'clock'>;
 
 /** Looks at everything around the data that has to be right: each check by itself, so that a refusal hides no other. */
 export async function* examineDeployment(
   connection: Connection,
   version: string,
-  { clock }: Pick<CommandContext, 'clock'>,
+  context: Clocked,
 ): AsyncGenerator<CheckResult> {
-  const { deployment, services, executions } = connection;
+  yield* examineProgram(connection, version, context);
+  yield* examineProtection(connection);
+  yield* examineLimits(connection);
+  yield* examineWork(connection, context);
+}
+
+/** Program, deployment, configuration, runtime and clock. */
+async function* examineProgram(
+  { deployment, services }: Connection,
+  version: string,
+  { clock }: Clocked,
+): AsyncGenerator<CheckResult> {
   yield await check('version', async () => {
     const deployed = await deployment.findVersion();
     if (deployed === undefined)
@@ -47,13 +51,45 @@ export async function* examineDeployment(
       return unknown('it may not be read, or is of another version: allow s3:GetObject on ConfigurationUrl');
     return good(`${countText(plans.length, 'plan')}: ${plans.map(({ name }) => name).join(', ')}`);
   });
+  yield await check('deprecations', async () => {
+    const template = await deployment.findTemplate(deployment.stacks[1]);
+    if (template === undefined) return unknown(`there is no stack ${deployment.stacks[1]} to look at`);
+    return judgeRuntimes(template, clock.now());
+  });
+  yield await check('clock', async () => {
+    const seconds = Math.round((clock.now().getTime() - (await services.store.now()).getTime()) / 1000);
+    if (Math.abs(seconds) <= mostSecondsOff) return good('as that of S3');
+    return attention(
+      `it is ${durationText(Math.abs(seconds))} ${seconds > 0 ? 'ahead of' : 'behind'} that of S3: ages that this program ` +
+        'shows, and times that it is asked for, are wrong by as much; set it',
+    );
+  });
+}
+
+/** The vault, and what AWS says about how it is protected. */
+async function* examineProtection({ deployment, services }: Connection): AsyncGenerator<CheckResult> {
   yield await check('vault', async () => {
     const losses = await verifyVaultFiles(services);
     const [first] = losses;
     if (first === undefined) return good('its format and all its keys can be read');
     return attention(`${countText(losses.length, 'file')} of it damaged: ${first.message}`);
   });
-  for (const fact of await deployment.readProtection()) yield { what: fact.what, ...judgeFact(fact) };
+  const policies: Readonly<Record<string, (template: StackTemplate) => unknown>> = {
+    'policy of the bucket': (template) => bucketPolicyOf(template, deployment.vaultBucket),
+    'policy of the key': keyPolicyOf,
+  };
+  for (const fact of await deployment.readProtection()) {
+    const policyOf = policies[fact.what];
+    yield await check(fact.what, async () => {
+      if (policyOf === undefined) return judgeFact(fact);
+      const template = await deployment.findTemplate(deployment.stacks[0]);
+      return judgePolicy(fact, template && policyOf(template));
+    });
+  }
+}
+
+/** Quotas of the account. */
+async function* examineLimits({ deployment }: Connection): AsyncGenerator<CheckResult> {
   yield await check('functions at once', async () => {
     const workers = await deployment.findWorkers();
     const { limit, unreserved } = await deployment.readFunctionsAtOnce();
@@ -64,6 +100,32 @@ export async function* examineDeployment(
         'or lower workers in the plans file',
     );
   });
+  yield await check('blocks of EBS', async () => {
+    const assumed = accountBlockQuota(deployment.region, await deployment.findBlockQuota());
+    return judgeBlockQuotas(await deployment.readBlockQuotas(), assumed);
+  });
+}
+
+function judgeBlockQuotas(
+  { read, write }: Awaited<ReturnType<Connection['deployment']['readBlockQuotas']>>,
+  assumed: number,
+): Judgement {
+  if (read === undefined || write === undefined) return unknown('Service Quotas does not know them here');
+  const least = Math.min(read, write);
+  const has = `${read} a second may be read, and ${write} written`;
+  if (least < assumed)
+    return attention(
+      `${has}, where Holdfast takes ${assumed} for granted: set blockQuota to ${least} in the plans file, or have the quotas ` +
+        '"GetSnapshotBlock" and "PutSnapshotBlock requests per account" of EBS raised',
+    );
+  return good(least === assumed ? has : `${has}; Holdfast uses more of them with blockQuota: ${least}`);
+}
+
+/** Alarms that reach somebody, and maintenance. */
+async function* examineWork(
+  { deployment, executions }: Connection,
+  { clock }: Clocked,
+): AsyncGenerator<CheckResult> {
   yield await check('alarms', async () => {
     const subscriptions = await deployment.readSubscriptions();
     if (subscriptions === undefined)
@@ -86,67 +148,4 @@ export async function* examineDeployment(
       `the last one began ${durationText(hours * 3600)} ago and ${last.status === 'running' ? 'runs' : 'succeeded'}`,
     );
   });
-}
-
-async function check(what: string, look: () => Promise<Finding>): Promise<CheckResult> {
-  try {
-    return { what, ...(await look()) };
-  } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    return { what, ...unknown(error.message) };
-  }
-}
-
-/** Judges what AWS answered about how the vault is protected; what policies say is for people to read, in `evidence`. */
-export function judgeFact({ what, value, problem: refusal }: ProtectionFact): Finding {
-  if (refusal !== undefined) return unknown(refusal);
-  const has = (value ?? {}) as Record<string, unknown>;
-  switch (what) {
-    case 'object lock of the bucket':
-      return has['ObjectLockEnabled'] === 'Enabled'
-        ? good('enabled')
-        : attention('not enabled: objects of this vault can be deleted; make a new vault');
-    case 'versions of the bucket':
-      return has['Status'] === 'Enabled'
-        ? good('enabled')
-        : attention(`${textOf(has['Status'])}: enable versioning of the bucket`);
-    case 'public access to the bucket': {
-      const open = Object.entries(has).filter(([, isBlocked]) => isBlocked !== true);
-      return open.length === 0 && Object.keys(has).length > 0
-        ? good('blocked')
-        : attention('not blocked in every way: block all public access to the bucket');
-    }
-    case 'key of the vault':
-      return has['KeyState'] === 'Enabled'
-        ? good('enabled')
-        : attention(
-            `${textOf(has['KeyState'])}: nothing can be restored without it; cancel its deletion, or enable it`,
-          );
-    case 'trails over the bucket': {
-      const trails = (value ?? []) as readonly {
-        readonly IsLogging?: boolean;
-        readonly LatestDeliveryError?: string;
-        readonly problem?: string;
-      }[];
-      const [hidden] = trails.flatMap(({ problem }) => problem ?? []);
-      const known = trails.filter(({ problem }) => problem === undefined);
-      if (known.length === 0 && hidden !== undefined) return unknown(hidden);
-      if (known.length === 0)
-        return attention('none records deletes in the vault: deploy HoldfastMonitoring');
-      const silent = known.filter(
-        ({ IsLogging, LatestDeliveryError }) => IsLogging !== true || LatestDeliveryError,
-      );
-      return silent.length === 0
-        ? good(`${known.length} at work`)
-        : attention(`${silent.length} of ${known.length} stopped, or cannot deliver: see CloudTrail`);
-    }
-    default:
-      return value === null || value === undefined
-        ? attention('there is none: deploy HoldfastStorage again')
-        : good('there is one');
-  }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : 'not enabled';
 }

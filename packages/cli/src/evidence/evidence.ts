@@ -8,7 +8,7 @@ import type {
   RestoreRow,
   StoredState,
 } from '@holdfast/engine';
-import { judgeFact } from '../doctor/examine-deployment.ts';
+import { judgeFact } from '../doctor/judge-fact.ts';
 
 /** Findings of `evidence` about the points of a resource or plan. */
 export interface Evidence {

@@ -16,6 +16,8 @@ export const exitCodes = {
   unprotected: 5,
   /** `backup --wait` and `--directory`, `cycle start --wait`: a point was made, and could not read everything. */
   degraded: 6,
+  /** `doctor --templates`: a deployment would replace or remove what holds data, or would not keep it any more. */
+  refused: 7,
   /** Stopped by Ctrl-C. What was started in AWS goes on. */
   interrupted: 130,
 } as const;

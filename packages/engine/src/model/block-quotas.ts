@@ -27,8 +27,13 @@ export function blockRates(
   readonly account: number;
   readonly snapshot: number;
 } {
-  const account = quota ?? (largeRegions.has(region ?? '') ? 5000 : 1000);
+  const account = accountBlockQuota(region, quota);
   return { account: account * accountShare, snapshot: 1000 * snapshotShare };
+}
+
+/** Blocks a second that a deployment takes the account's quota for: the default of its region, or what it was told. */
+export function accountBlockQuota(region: string | undefined, quota?: number): number {
+  return quota ?? (largeRegions.has(region ?? '') ? 5000 : 1000);
 }
 
 /**

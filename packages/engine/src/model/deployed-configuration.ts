@@ -19,6 +19,8 @@ export const DeployedConfiguration = z.looseObject({
   restoreTargets: z.object({ buckets: z.array(z.string()), roles: z.array(z.string()).default([]) }),
   /** Shards of one restore that are worked on at once. */
   restoreWorkers: z.int().positive(),
+  /** Blocks of EBS that the account may read, and write, in a second, where AWS raised those quotas. */
+  blockQuota: z.number().optional(),
   /** A public key (base64 of its DER), whose owner can open the vault's keys without KMS. */
   offlineRecipient: z.object({ publicKey: z.string().min(1) }).optional(),
 });

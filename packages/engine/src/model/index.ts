@@ -1,7 +1,7 @@
 /** Words, numbers and contracts that every layer may know, `lib` included. Pure. */
 
 export { BackupType } from './backup-type.ts';
-export { blockRates, mostBlockWorkers, workersOfSnapshot } from './block-quotas.ts';
+export { accountBlockQuota, blockRates, mostBlockWorkers, workersOfSnapshot } from './block-quotas.ts';
 export { bucketNamePattern, findBucketAddress } from './bucket-address.ts';
 export { BucketRule, isLetInByTag, isLetInByName, taggedBuckets, type TaggedBuckets } from './bucket-rule.ts';
 export { CompressionLevel } from './compression.ts';
