@@ -43,6 +43,10 @@ const elsewhere: readonly (readonly [command: RegExp, where: string])[] = [
   [/--profile recovery/, 'dead-product.integ.test.ts: the volume is read and written by two accounts there'],
   [/--profile restorer/, 'asked-credentials.test.ts of the command line: nobody can be asked here'],
   [/^(npx )?holdfast doctor/, 'command-line.e2e.test.ts, and doctor.test.ts of the command line'],
+  [
+    /--to-original .*--delete-extra/,
+    'command-line.e2e.test.ts: nobody can be asked here, and no bucket has versions',
+  ],
   [/^holdfast failures <execution>/, 'restore-failures.test.ts of the command line: nothing fails here'],
 ];
 
