@@ -1,8 +1,15 @@
 import { type PointReader, toHex } from '@holdfast/engine';
-import type { ChangedPlaces, ChangedVolume } from './changed-places.ts';
+import type { ChangedVolume } from './changed-places.ts';
 import { type NamedPart, openSharedImage, type SharedImage } from './image-parts.ts';
-import { type DirectoryListing, factsText, listFacts, type NodeFacts } from './list-facts.ts';
-import { type FindVolume, ReadRecorder } from './recorded-reads.ts';
+import {
+  DirectoryLister,
+  type DirectoryListing,
+  factsText,
+  type ListedDirectory,
+  type NodeFacts,
+} from './list-facts.ts';
+import { ReadRecorder } from './reliance.ts';
+import { StateComparison } from './state-comparison.ts';
 import { SharedVolumes, type SharedVolumesOptions } from './shared-volumes.ts';
 import { tellingOnce } from './telling-once.ts';
 
@@ -22,8 +29,6 @@ export interface DiffImagesOptions extends SharedVolumesOptions {
   readonly onVolumes?: ((volumes: readonly ChangedVolume[]) => Promise<void>) | undefined;
 }
 
-type Directory = DirectoryListing['directories'][number];
-
 /**
  * Lists the files in which two points of one machine or volume differ, directory by directory. File systems without a
  * block that differs are passed over. Of the others those of the first point are walked, and of the second is read only
@@ -36,18 +41,17 @@ export async function* diffImages(
 ): AsyncGenerator<ImageDifference> {
   const onNotice = tellingOnce(tell);
   const volumes = new SharedVolumes({ openSnapshots, signal });
-  const recorder = new ReadRecorder(before.keys);
+  const recorder = new ReadRecorder();
   const one = await volumes.next(before);
   const { changed, findVolume } = await volumes.next(after);
   await onVolumes?.(changed?.list() ?? []);
   if (changed === undefined || changed.areNone) return;
-  const old = await openSharedImage(before, one.findVolume, { onRead: recorder.onRead, onNotice, signal });
-  const current = await openSharedImage(after, findVolume, { onNotice, signal });
-  const comparison = new Comparison({ recorder, changed, findVolume, onNotice, signal });
+  const old = await openSharedImage(before, one.findVolume, { recorder, onNotice, signal });
+  const current = await openSharedImage(after, findVolume, { recorder, onNotice, signal });
   let directories = 0;
   for (const [was, is] of pairsOf(old, current, onNotice)) {
     if (was.part.place === is.part.place && !changed.isIn(was.part)) continue;
-    for await (const differences of comparison.compare(was, is)) {
+    for await (const differences of compareParts(was, is, { recorder, onNotice, signal })) {
       onDirectory?.(++directories, volumes.reads);
       yield* differences;
     }
@@ -70,69 +74,48 @@ function pairsOf(
   return pairs;
 }
 
-class Comparison {
-  readonly #recorder: ReadRecorder;
-  readonly #changed: ChangedPlaces;
-  readonly #findVolume: FindVolume;
-  readonly #onNotice: DiffImagesOptions['onNotice'];
-  readonly #signal: AbortSignal | undefined;
-
-  constructor({
+/** Differences of one directory after another. */
+async function* compareParts(
+  one: NamedPart,
+  other: NamedPart,
+  {
     recorder,
-    changed,
-    findVolume,
     onNotice,
     signal,
-  }: Pick<DiffImagesOptions, 'onNotice' | 'signal'> & {
-    readonly recorder: ReadRecorder;
-    readonly changed: ChangedPlaces;
-    readonly findVolume: FindVolume;
-  }) {
-    this.#recorder = recorder;
-    this.#changed = changed;
-    this.#findVolume = findVolume;
-    this.#onNotice = onNotice;
-    this.#signal = signal;
-  }
-
-  /** Differences of one directory after another. */
-  async *compare(one: NamedPart, other: NamedPart): AsyncGenerator<readonly ImageDifference[]> {
-    const isSameFileSystem = one.identity !== undefined && one.identity === other.identity;
-    const entered = { before: new Set<number>(), after: new Set<number>() };
-    const top = new Uint8Array();
-    const waiting: { readonly before?: Directory; readonly after?: Directory }[] = [
-      {
-        before: { path: top, id: one.rootId },
-        after: { path: top, id: other.rootId },
-      },
-    ];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      this.#signal?.throwIfAborted();
-      // A directory that is met again would have the walk go round.
-      const before = enter(entered.before, next.before);
-      const after = enter(entered.after, next.after);
-      const old = before && (await this.#recorder.record(async () => this.#list(one, before)));
-      const mayBeSame = isSameFileSystem && old !== undefined && before?.id === after?.id;
-      const current =
-        mayBeSame && (await this.#recorder.isSame(old, this.#changed, this.#findVolume))
-          ? old.result
-          : after && (await this.#list(other, after));
-      waiting.push(...directoriesOf(old?.result, current));
-      yield old?.result === current ? [] : differencesOf(old?.result, current, other.nameOf);
-    }
-  }
-
-  async #list({ part, fileSystem }: NamedPart, directory: Directory): Promise<DirectoryListing> {
-    const listing = await listFacts(fileSystem, directory, {
-      isWanted: () => true,
-      signal: this.#signal,
-    });
-    for (const problem of listing.problems) this.#onNotice?.(`${part.path}/${problem}`);
+  }: Pick<DiffImagesOptions, 'onNotice' | 'signal'> & { readonly recorder: ReadRecorder },
+): AsyncGenerator<readonly ImageDifference[]> {
+  const isComparable = one.identity !== undefined && one.identity === other.identity;
+  const [was, is] = [one.fileSystem.basis, other.fileSystem.basis];
+  const comparison = isComparable && was && is ? new StateComparison(was, is, signal) : undefined;
+  const options = { isWanted: () => true, recorder, signal };
+  const list = {
+    before: new DirectoryLister(one.fileSystem, options),
+    after: new DirectoryLister(other.fileSystem, { ...options, comparison }),
+  };
+  const told = ({ path }: NamedPart['part'], listing: DirectoryListing): DirectoryListing => {
+    for (const problem of listing.problems) onNotice?.(`${path}/${problem}`);
     return listing;
+  };
+  const entered = { before: new Set<number>(), after: new Set<number>() };
+  const top = new Uint8Array();
+  const waiting: { readonly before?: ListedDirectory; readonly after?: ListedDirectory }[] = [
+    { before: { path: top, id: one.rootId }, after: { path: top, id: other.rootId } },
+  ];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    signal?.throwIfAborted();
+    // A directory that is met again would have the walk go round.
+    const before = enter(entered.before, next.before);
+    const after = enter(entered.after, next.after);
+    const old = before && told(one.part, await list.before.list(before));
+    const known = before?.id === after?.id ? old : undefined;
+    const current = after && (await list.after.list(after, known));
+    if (current !== undefined && current !== old) told(other.part, current);
+    waiting.push(...directoriesOf(old, current));
+    yield old === current ? [] : differencesOf(old, current, other.nameOf);
   }
 }
 
-function enter(entered: Set<number>, directory: Directory | undefined): Directory | undefined {
+function enter(entered: Set<number>, directory: ListedDirectory | undefined): ListedDirectory | undefined {
   if (directory === undefined || entered.has(directory.id)) return undefined;
   entered.add(directory.id);
   return directory;
@@ -140,7 +123,7 @@ function enter(entered: Set<number>, directory: Directory | undefined): Director
 
 function directoriesOf(old: DirectoryListing | undefined, current: DirectoryListing | undefined) {
   const after = new Map((current?.directories ?? []).map((one) => [nameKey(one.path), one]));
-  const pairs: { readonly before?: Directory; readonly after?: Directory }[] = [];
+  const pairs: { readonly before?: ListedDirectory; readonly after?: ListedDirectory }[] = [];
   for (const before of old?.directories ?? []) {
     pairs.push({ before, after: after.get(nameKey(before.path)) });
     after.delete(nameKey(before.path));

@@ -1,3 +1,4 @@
+import type { FileSystemBasis } from '@holdfast/disk';
 import {
   compareBytes,
   type Glob,
@@ -9,9 +10,16 @@ import {
 } from '@holdfast/engine';
 import { joinBytes } from './join-bytes.ts';
 import { type NamedPart, openSharedImage } from './image-parts.ts';
-import { type DirectoryListing, factsText, listFacts, type NodeFacts } from './list-facts.ts';
-import type { ChangedPlaces } from './changed-places.ts';
-import { type FindVolume, type Recorded, ReadRecorder } from './recorded-reads.ts';
+import {
+  DirectoryLister,
+  type DirectoryListing,
+  factsText,
+  type ListedDirectory,
+  type WantedNode,
+  type NodeFacts,
+} from './list-facts.ts';
+import { ReadRecorder } from './reliance.ts';
+import { StateComparison } from './state-comparison.ts';
 import { SharedVolumes, type SharedVolumesOptions } from './shared-volumes.ts';
 import { tellingOnce } from './telling-once.ts';
 
@@ -34,45 +42,51 @@ export interface FindInImagesOptions extends SharedVolumesOptions {
   readonly onNotice?: (text: string) => void;
   /** Told of every point that has been searched, and of the blocks that were read so far. */
   readonly onPoint?: (points: number, blocks: number) => void;
+  /** @default {@link mostRemembered} */
+  readonly remembered?: number;
 }
 
 /** Versions that are held in memory until all points have been searched. */
 const mostVersions = 200_000;
-/** Directories that are remembered from point to point; what is more is listed in every point. Some hundred bytes each. */
-const mostRemembered = 200_000;
+/**
+ * Directories, and what is wanted of them, that are remembered from point to point; what is more is listed in every point.
+ * Some hundred bytes each.
+ */
+const mostRemembered = 400_000;
 
 /**
  * Finds files by name in the file systems of many image points of one resource, the newest first: every version once. Goes
- * from point to point, and lists a directory anew only where something that it was read from has changed; a block that
- * points share is read once, see {@link SharedVolumes}.
+ * from point to point, and reads of a directory only what lies on bytes that changed; a block that points share is read
+ * once, see {@link SharedVolumes}.
  * @throws {@link InvalidInputError} more matches than can be held in memory.
  */
 export async function findInImages(
   points: readonly PointReader[],
   globs: readonly Glob[],
-  { onNotice, onPoint, openSnapshots, signal }: FindInImagesOptions = {},
+  { onNotice, onPoint, openSnapshots, signal, remembered = mostRemembered }: FindInImagesOptions = {},
 ): Promise<readonly FoundImagePath[]> {
   const [newest] = points;
   if (newest === undefined) return [];
   const found = new FoundPaths(points.length);
   const tell = tellingOnce(onNotice);
   const volumes = new SharedVolumes({ openSnapshots, signal });
-  const recorder = new ReadRecorder(newest.keys);
-  const memory = new ListingMemory(recorder);
+  const recorder = new ReadRecorder();
+  let memory = new ListingMemory(remembered);
   for (const [point, { store, keys, root }] of points.entries()) {
     // A reader keeps pages; those of all points would be too much.
     const reader = new PointReader(store, keys, root);
-    const { findVolume, changed } = await volumes.next(reader);
+    const { findVolume } = await volumes.next(reader);
     const { isComplete, parts } = await openSharedImage(reader, findVolume, {
-      onRead: recorder.onRead,
+      recorder,
       onNotice: tell,
       signal,
     });
     if (!isComplete) found.hasProblems(point);
-    memory.begin(findVolume, changed);
+    const before = memory;
+    memory = new ListingMemory(remembered);
     for (const part of parts)
-      for await (const { wanted, problems } of walkPart(part, globs, memory, signal)) {
-        for (const { path, facts } of wanted) found.add(point, part.nameOf(path), facts);
+      for await (const { wanted, problems } of walkPart(part, globs, { before, memory, recorder, signal })) {
+        for (const file of wanted) found.add(point, part, file);
         for (const problem of problems) tell(`${part.part.path}/${problem}`);
         if (problems.length > 0) found.hasProblems(point);
       }
@@ -81,72 +95,85 @@ export async function findInImages(
   return found.list();
 }
 
+interface WalkOptions {
+  /** What is known of the point before. */
+  readonly before: ListingMemory;
+  /** To be told of what this one has. */
+  readonly memory: ListingMemory;
+  readonly recorder: ReadRecorder;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Listings of the directories of a part that may have what is sought, each once. */
 async function* walkPart(
   part: NamedPart,
   globs: readonly Glob[],
-  memory: ListingMemory,
-  signal: AbortSignal | undefined,
+  { before, memory, recorder, signal }: WalkOptions,
 ): AsyncGenerator<DirectoryListing> {
-  const { fileSystem, rootId, identity, nameOf } = part;
+  const { fileSystem, rootId, nameOf } = part;
   // By both names that a file has: globs have no slash before them.
   const device = utf8(`${part.part.path}/`);
   const namesOf = (path: Uint8Array) =>
     [nameOf(path), joinBytes(device, path)].map((name) => name.subarray(1));
-  const isWanted = (path: Uint8Array) =>
-    namesOf(path).some((name) => globs.some((glob) => glob.matches(name)));
-  const mayHold = (path: Uint8Array) =>
-    namesOf(path).some((name) => globs.some((glob) => mayMatchBelow(glob, name)));
+  const was = before.find(part);
+  const lister = new DirectoryLister(fileSystem, {
+    isWanted: (path) => namesOf(path).some((name) => globs.some((glob) => glob.matches(name))),
+    mayHold: (path) => namesOf(path).some((name) => globs.some((glob) => mayMatchBelow(glob, name))),
+    recorder,
+    comparison: was && fileSystem.basis && new StateComparison(was.basis, fileSystem.basis, signal),
+    signal,
+  });
+  const root = was?.root.id === rootId ? was.root : { path: new Uint8Array(), id: rootId };
+  const listings = memory.add(part, root);
   const entered = new Set([rootId]);
-  const waiting: DirectoryListing['directories'][number][] = [{ path: new Uint8Array(), id: rootId }];
+  const waiting: ListedDirectory[] = [root];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     signal?.throwIfAborted();
-    const directory = next;
-    const make = async () => listFacts(fileSystem, directory, { isWanted, signal });
-    const key = identity && `${identity} ${next.id} ${toHex(next.path)}`;
-    const listing = key === undefined ? await make() : await memory.list(key, make);
+    const listing = await lister.list(next, was?.listings.get(next));
     for (const below of listing.directories) {
       // A directory that is met again would have the walk go round.
-      if (entered.has(below.id) || !mayHold(below.path)) continue;
+      if (entered.has(below.id)) continue;
       entered.add(below.id);
       waiting.push(below);
     }
+    memory.put(listings, next, listing);
     yield listing;
   }
 }
 
-/**
- * Remembers from point to point what directories list. A listing rests on nothing but what is read while it is made, and
- * on what its key says: readers of file systems keep nothing between two listings.
- */
+/** What is known of a part in a point. */
+interface KnownPart {
+  readonly root: ListedDirectory;
+  readonly basis: FileSystemBasis;
+  readonly listings: Map<ListedDirectory, DirectoryListing>;
+}
+
+/** What directories listed in a point, to be taken over where nothing of it has changed in the next. */
 class ListingMemory {
-  readonly #recorder: ReadRecorder;
-  #before = new Map<string, Recorded<DirectoryListing>>();
-  #now = new Map<string, Recorded<DirectoryListing>>();
-  #changed: ChangedPlaces | undefined;
-  #findVolume: FindVolume = async () => undefined;
+  readonly #parts = new Map<string, KnownPart>();
+  #room: number;
 
-  constructor(recorder: ReadRecorder) {
-    this.#recorder = recorder;
+  /** @param room - for directories, and for what they have. */
+  constructor(room: number) {
+    this.#room = room;
   }
 
-  /** Goes on to another point. @param changed - from the point before; `undefined` for the first. */
-  begin(findVolume: FindVolume, changed: ChangedPlaces | undefined): void {
-    this.#findVolume = findVolume;
-    this.#changed = changed;
-    this.#before = this.#now;
-    this.#now = new Map();
+  /** What is known of the same part, where its nodes lie as they did. */
+  find({ identity }: NamedPart): KnownPart | undefined {
+    return identity === undefined ? undefined : this.#parts.get(identity);
   }
 
-  async list(key: string, make: () => Promise<DirectoryListing>): Promise<DirectoryListing> {
-    const before = this.#before.get(key);
-    const isSame =
-      before !== undefined &&
-      this.#changed !== undefined &&
-      (await this.#recorder.isSame(before, this.#changed, this.#findVolume));
-    const listed = isSame ? before : await this.#recorder.record(make);
-    if (this.#now.size < mostRemembered) this.#now.set(key, listed);
-    return listed.result;
+  add({ identity, fileSystem: { basis } }: NamedPart, root: ListedDirectory): KnownPart['listings'] {
+    const listings: KnownPart['listings'] = new Map();
+    if (identity !== undefined && basis !== undefined) this.#parts.set(identity, { root, basis, listings });
+    return listings;
+  }
+
+  put(listings: KnownPart['listings'], directory: ListedDirectory, listing: DirectoryListing): void {
+    const size = 1 + listing.entries.size;
+    if (size > this.#room) return;
+    this.#room -= size;
+    listings.set(directory, listing);
   }
 }
 
@@ -154,8 +181,13 @@ class FoundPaths {
   readonly #points: number;
   readonly #paths = new Map<
     string,
-    { readonly path: Uint8Array; readonly versions: Map<string, { facts: NodeFacts; points: number[] }> }
+    {
+      readonly path: Uint8Array;
+      readonly versions: Map<string, FoundImageVersion & { readonly points: number[] }>;
+    }
   >();
+  /** A file that is as in the point before is of the same version. */
+  readonly #known = new WeakMap<WantedNode, number[]>();
   readonly #unclear = new Set<number>();
   #versions = 0;
 
@@ -167,21 +199,27 @@ class FoundPaths {
     this.#unclear.add(point);
   }
 
-  add(point: number, path: Uint8Array, facts: NodeFacts): void {
+  add(point: number, { nameOf }: NamedPart, file: WantedNode): void {
+    let having = this.#known.get(file);
+    if (having === undefined) this.#known.set(file, (having = this.#pointsOf(nameOf(file.path), file.facts)));
+    having.push(point);
+  }
+
+  /** Those that have a version, so far. */
+  #pointsOf(path: Uint8Array, facts: NodeFacts): number[] {
     const key = toHex(path);
     let at = this.#paths.get(key);
     if (at === undefined) this.#paths.set(key, (at = { path, versions: new Map() }));
-    const version = at.versions.get(factsText(facts));
-    if (version !== undefined) {
-      version.points.push(point);
-      return;
-    }
-    at.versions.set(factsText(facts), { facts, points: [point] });
+    const known = at.versions.get(factsText(facts));
+    if (known !== undefined) return known.points;
+    const version = { facts, points: [] };
+    at.versions.set(factsText(facts), version);
     this.#versions += 1;
     if (this.#versions > mostVersions)
       throw new InvalidInputError(
         `more than ${mostVersions} versions match in ${this.#points} points; narrow the pattern, or the points with --from and --to`,
       );
+    return version.points;
   }
 
   list(): readonly FoundImagePath[] {

@@ -6,6 +6,7 @@ import {
   DiskBytesLostError,
   type FileSystem,
   openFileSystem,
+  type OpenFileSystemOptions,
   readPartitionTable,
   sliceOf,
 } from '@holdfast/disk';
@@ -19,8 +20,8 @@ import { once } from './once.ts';
 /** The content of a volume, without a cache. */
 export type OpenVolume = (volume: VolumeSnapshot) => Promise<ByteSource>;
 
-/** Told of all that is read of a volume, also of what is in memory already. */
-export type OnRead = (volume: string, offset: number, bytes: Uint8Array) => void;
+/** Told of what nodes of file systems are read from. */
+export type WatchOptions = Pick<OpenFileSystemOptions, 'onRead' | 'onTable'>;
 
 /** The partitions of a volume, or the volume itself where it has none. */
 interface Layout {
@@ -46,7 +47,7 @@ export class ImageDisks {
   readonly volumes: readonly VolumeSnapshot[];
   readonly #open: OpenVolume;
   readonly #signal: AbortSignal | undefined;
-  readonly #onRead: OnRead | undefined;
+  readonly #watch: WatchOptions;
   readonly #sources = new Map<VolumeSnapshot, Promise<ByteSource>>();
   readonly #layouts = new Map<string, Promise<Layout>>();
   readonly #fileSystems = new Map<ByteSource, Promise<FileSystem>>();
@@ -55,11 +56,11 @@ export class ImageDisks {
   constructor(
     volumes: readonly VolumeSnapshot[],
     open: OpenVolume,
-    { onRead, signal }: { readonly onRead?: OnRead | undefined; readonly signal?: AbortSignal | undefined },
+    { signal, onRead, onTable }: WatchOptions & { readonly signal?: AbortSignal | undefined },
   ) {
     this.volumes = volumes;
     this.#open = open;
-    this.#onRead = onRead;
+    this.#watch = { onRead, onTable };
     this.#signal = signal;
   }
 
@@ -109,7 +110,7 @@ export class ImageDisks {
     const { path, source } = part;
     if (isPhysical(part)) throw new UnknownNameError(await this.#physicalText(path));
     return once(this.#fileSystems, source, async () =>
-      namingPath(path, async () => openFileSystem(source, { signal: this.#signal })),
+      namingPath(path, async () => openFileSystem(source, { ...this.#watch, signal: this.#signal })),
     );
   }
 
@@ -121,22 +122,7 @@ export class ImageDisks {
 
   async #source(volume: VolumeSnapshot): Promise<ByteSource> {
     const blocks = Math.max(leastKeptBlocks, Math.floor(keptBlocks / this.volumes.length));
-    return once(this.#sources, volume, async () =>
-      this.#watched(volume, cacheBlocks(await this.#open(volume), { blocks })),
-    );
-  }
-
-  #watched({ volume }: VolumeSnapshot, source: ByteSource): ByteSource {
-    const onRead = this.#onRead;
-    if (onRead === undefined) return source;
-    return {
-      ...source,
-      read: async (offset, length, signal) => {
-        const bytes = await source.read(offset, length, signal);
-        onRead(volume, offset, bytes);
-        return bytes;
-      },
-    };
+    return once(this.#sources, volume, async () => cacheBlocks(await this.#open(volume), { blocks }));
   }
 }
 

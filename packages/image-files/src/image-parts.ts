@@ -2,20 +2,18 @@ import type { FileSystem } from '@holdfast/disk';
 import { equalBytes, isOfKind, type PointReader, utf8 } from '@holdfast/engine';
 import { type ImagePart, isReadable } from './image-part.ts';
 import { namingPath } from './file-system-errors.ts';
-import type { OnRead } from './image-disks.ts';
 import { joinBytes } from './join-bytes.ts';
 import type { MountedPart } from './machine-tree.ts';
 import { PointImage } from './point-image.ts';
-import type { FindVolume } from './recorded-reads.ts';
+import type { ReadRecorder } from './reliance.ts';
+import type { FindVolume } from './shared-volumes.ts';
 
 /** A file system of an image, and the names that its files have. */
 export interface NamedPart {
   readonly part: ImagePart;
   readonly fileSystem: FileSystem;
   readonly rootId: number;
-  /**
-   * Equal where nodes of one number lie where they lay, and paths have the same names; `undefined` where that is not known.
-   */
+  /** Equal where states of it can be compared, and paths have the same names; `undefined` where they cannot. */
   readonly identity: string | undefined;
   /** A path within it as the machine has it; by its device where the machine has something else there, or nothing. */
   readonly nameOf: (path: Uint8Array) => Uint8Array;
@@ -32,13 +30,14 @@ export async function openSharedImage(
   { root }: Pick<PointReader, 'root'>,
   findVolume: FindVolume,
   options: {
-    readonly onRead?: OnRead;
+    /** Notes what is read of nodes. */
+    readonly recorder: ReadRecorder;
     readonly onNotice?: ((text: string) => void) | undefined;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<SharedImage> {
   const { snapshots = [], machine } = root.image ?? {};
-  const { onNotice, signal } = options;
+  const { recorder, onNotice, signal } = options;
   const rootDevice = machine?.['rootDeviceName'];
   const image = new PointImage(
     snapshots,
@@ -48,7 +47,7 @@ export async function openSharedImage(
       return source;
     },
     typeof rootDevice === 'string' ? rootDevice : undefined,
-    options,
+    { onNotice, signal, onRead: recorder.onRead, onTable: recorder.onTable },
   );
   const listed = await image.listParts();
   let isComplete = (await image.listUnreadable()).length === 0;
@@ -64,7 +63,7 @@ export async function openSharedImage(
       const fileSystem = await image.openFileSystem(part);
       const { id: rootId } = await namingPath(part.path, async () => fileSystem.root(signal));
       const names = namesIn(part, mounts);
-      const identity = identityOf(part, fileSystem, names.text);
+      const identity = fileSystem.basis && [part.place, names.text, fileSystem.basis.layout].join(' ');
       parts.push({ part, fileSystem, rootId, identity, nameOf: names.nameOf });
     } catch (error) {
       if (!isOfKind(error, 'damage', 'source', 'unsupported')) throw error;
@@ -73,15 +72,6 @@ export async function openSharedImage(
     }
   }
   return { isComplete, parts };
-}
-
-/**
- * In ext and XFS a node's number and the superblock say where it lies. The master file table of NTFS may be moved: what is
- * read at its old place says nothing.
- */
-function identityOf({ place, content }: ImagePart, { facts }: FileSystem, names: string): string | undefined {
-  if (content?.kind === 'ntfs') return undefined;
-  return [place, facts.type, facts.uuid, facts.bytes, facts.blockBytes, facts.replayed, names].join(' ');
 }
 
 interface Names {

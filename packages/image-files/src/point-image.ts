@@ -2,7 +2,7 @@ import { type FileSystem, findPath } from '@holdfast/disk';
 import { isOfKind, UnknownNameError, utf8, type VolumeSnapshot } from '@holdfast/engine';
 import { type DevicePath, findDevice, nameOfVolume } from './device-names.ts';
 import { namingPath } from './file-system-errors.ts';
-import { type FoundParts, ImageDisks, type OnRead, type OpenVolume } from './image-disks.ts';
+import { type FoundParts, ImageDisks, type OpenVolume, type WatchOptions } from './image-disks.ts';
 import { type ImagePart, type ImagePlace, isReadable, partsText } from './image-part.ts';
 import { findLogicalVolume } from './logical-volumes.ts';
 import { MachineTree, type MountedPart } from './machine-tree.ts';
@@ -10,10 +10,9 @@ import { once } from './once.ts';
 import { tellingOnce } from './telling-once.ts';
 import { WindowsDrives } from './windows-drives.ts';
 
-export interface PointImageOptions {
+export interface PointImageOptions extends WatchOptions {
   /** Told, once each, of reasons to doubt what is read, such as a journal that was not replayed. */
   readonly onNotice?: ((text: string) => void) | undefined;
-  readonly onRead?: OnRead | undefined;
   /** Ends all that is read for this image. */
   readonly signal?: AbortSignal | undefined;
 }

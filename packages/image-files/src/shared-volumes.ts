@@ -1,15 +1,12 @@
-import { type ByteSource, cacheBlocks } from '@holdfast/disk';
+import type { ByteSource } from '@holdfast/disk';
 import { checkHasBlocks, getVolume, type PointReader } from '@holdfast/engine';
 import { ChangedPlaces, type OpenSnapshots } from './changed-places.ts';
 import { once } from './once.ts';
-import type { FindVolume } from './recorded-reads.ts';
 import { type KeptBlocks, snapshotVolume } from './snapshot-volume.ts';
 import { vaultVolume } from './vault-volume.ts';
 
 /** Blocks of 512 KiB that are kept, by their content, for all points that are searched: 128 MiB. */
 const mostBlocks = 256;
-/** Blocks of each volume of a point that are at hand while what was read before is compared, an inode at a time: 8 MiB. */
-const blocksAtHand = 16;
 
 /** Blocks of volumes by their content. Points of a resource have most of them in common. */
 class SharedBlocks {
@@ -36,9 +33,15 @@ class SharedBlocks {
   }
 }
 
+/** A volume of a point, by its id. */
+export type FindVolume = (volume: string) => Promise<ByteSource | undefined>;
+
 /** A point among those that are looked into. */
 export interface PointVolumes {
-  /** A volume as a source: a block that any point had read is not read again while it is kept. */
+  /**
+   * A volume as a source, which says where it may differ from the point before: a block that any point had read is not
+   * read again while it is kept.
+   */
   readonly findVolume: FindVolume;
   /** Places that may be other than in the point before; `undefined` for the first. */
   readonly changed: ChangedPlaces | undefined;
@@ -102,11 +105,12 @@ export class SharedVolumes {
       const kept = this.#keptOf(volume, lineage);
       return snapshotVolume(await openSnapshots(), lineage.snapshot, { kept, signal });
     };
-    const atHand: FindVolume = async (volume) => {
+    const compared: FindVolume = async (volume) => {
       const source = await open(volume);
-      return source && cacheBlocks(source, { blocks: blocksAtHand });
+      if (source === undefined || changed === undefined) return source;
+      return { ...source, mayDiffer: (offset, bytes) => changed.has({ volume, offset, bytes }) };
     };
-    return { changed, findVolume: async (volume) => once(sources, volume, async () => atHand(volume)) };
+    return { changed, findVolume: async (volume) => once(sources, volume, async () => compared(volume)) };
   }
 
   #lineageOf(volume: string, snapshot: string, changed: ChangedPlaces | undefined): Lineage {

@@ -62,7 +62,7 @@ async function readAt(
 ): Promise<GroupDescriptor> {
   const { descriptorBytes, inodesPerGroup, inodeBytes } = volume.superblock;
   const fields = new Fields(
-    await volume.source.read(at, descriptorBytes, signal),
+    await volume.basis.read(at, descriptorBytes, signal),
     `descriptor of group ${group}`,
   );
   const isChecked = volume.verifies && (volume.has('metadata_csum') || volume.has('uninit_bg'));

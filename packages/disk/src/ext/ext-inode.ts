@@ -48,7 +48,9 @@ export async function readInode(volume: ExtVolume, number: number, signal?: Abor
   const what = `inode ${number}`;
   if (!Number.isInteger(number) || number < 1 || number > inodes)
     throw new DiskDamagedError(`${what} is named, but the file system has ${inodes}`);
-  const { inodeTable } = await readDescriptor(volume, Math.floor((number - 1) / inodesPerGroup), signal);
+  const group = Math.floor((number - 1) / inodesPerGroup);
+  const { inodeTable } = await readDescriptor(volume, group, signal);
+  volume.onTable?.(group, inodeTable);
   const at = inodeTable * volume.blockBytes + ((number - 1) % inodesPerGroup) * inodeBytes;
   return parseInode(volume, number, new Fields(await volume.source.read(at, inodeBytes, signal), what));
 }

@@ -21,8 +21,7 @@ export interface ReplayedJournal {
   readonly source: ByteSource;
   /** Blocks that are read from it. */
   readonly blocks: number;
-  /** Equal for two states of one file system in which it has the same. */
-  readonly state: string;
+  readonly isReplayed: (offset: number, length: number) => boolean;
 }
 
 /** Where the journal has a block, and what its content must have as checksum, if that is known. */
@@ -43,13 +42,13 @@ interface LoggedBlock {
  */
 export async function replayJournal(volume: ExtVolume, signal?: AbortSignal): Promise<ReplayedJournal> {
   const log = await Log.open(volume, signal);
-  const { blocks, end } = await log.listCommitted(signal);
+  const blocks = await log.listCommitted(signal);
+  const { blockBytes } = volume;
   const source: ByteSource = {
-    ...volume.source,
+    ...volume.basis,
     read: async (offset, length, readSignal) => {
-      const bytes = await volume.source.read(offset, length, readSignal);
+      const bytes = await volume.basis.read(offset, length, readSignal);
       let whole: Uint8Array | undefined;
-      const { blockBytes } = volume;
       for (let block = Math.floor(offset / blockBytes); block * blockBytes < offset + length; block += 1) {
         const logged = blocks.get(block);
         if (logged === undefined) continue;
@@ -61,7 +60,12 @@ export async function replayJournal(volume: ExtVolume, signal?: AbortSignal): Pr
       return whole ?? bytes;
     },
   };
-  return { source, blocks: blocks.size, state: `${log.start} ${log.sequence} ${end}` };
+  const isReplayed = (offset: number, length: number): boolean => {
+    for (let block = Math.floor(offset / blockBytes); block * blockBytes < offset + length; block += 1)
+      if (blocks.has(block)) return true;
+    return false;
+  };
+  return { source, blocks: blocks.size, isReplayed };
 }
 
 class Log {
@@ -79,7 +83,7 @@ class Log {
   readonly #blocks: number;
 
   private constructor(volume: ExtVolume, places: readonly number[], superblock: Fields) {
-    this.#volume = volume.source;
+    this.#volume = volume.basis;
     this.#blockBytes = volume.blockBytes;
     this.#places = places;
     this.#superblock = superblock;
@@ -111,11 +115,9 @@ class Log {
   }
 
   /** Blocks of committed transactions, each as the last one has it, by their place in the file system. */
-  async listCommitted(
-    signal: AbortSignal | undefined,
-  ): Promise<{ readonly blocks: ReadonlyMap<number, LoggedBlock>; readonly end: number }> {
+  async listCommitted(signal: AbortSignal | undefined): Promise<ReadonlyMap<number, LoggedBlock>> {
     const blocks = new Map<number, LoggedBlock>();
-    if (this.start === 0) return { blocks, end: this.sequence };
+    if (this.start === 0) return blocks;
     let { sequence, start: at } = this;
     let open: (readonly [number, LoggedBlock])[] = [];
     let revocations: number[] = [];
@@ -149,7 +151,7 @@ class Log {
       seen += length;
       at = this.#after(at, length);
     }
-    return { blocks, end: sequence };
+    return blocks;
   }
 
   async readLogged(

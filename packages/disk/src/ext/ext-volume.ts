@@ -1,20 +1,31 @@
 import { DiskDamagedError } from '../errors.ts';
-import type { ByteSource } from '../source/byte-source.ts';
+import { type ByteSource, watchReads } from '../source/byte-source.ts';
+import type { OpenFileSystemOptions } from '../file-system/file-system.ts';
 import { Fields } from '../source/fields.ts';
 import type { ExtFeature } from './ext-features.ts';
 import type { ExtSuperblock } from './ext-superblock.ts';
 
 /** Blocks of a file system by their numbers, and what all who read them need to know. */
 export class ExtVolume {
+  /** What is read of it for a node is told of; of {@link basis} not. */
   readonly source: ByteSource;
+  readonly basis: ByteSource;
   readonly superblock: ExtSuperblock;
   /** Checksums are checked, where there are any. */
   readonly verifies: boolean;
   /** Damage that copies made good, found so far. */
   readonly madeGood = new Set<string>();
+  readonly onTable: OpenFileSystemOptions['onTable'];
 
-  constructor(source: ByteSource, superblock: ExtSuperblock, verifies: boolean) {
-    this.source = source;
+  constructor(
+    source: ByteSource,
+    superblock: ExtSuperblock,
+    verifies: boolean,
+    { onRead, onTable }: Pick<OpenFileSystemOptions, 'onRead' | 'onTable'> = {},
+  ) {
+    this.source = watchReads(source, onRead);
+    this.basis = source;
+    this.onTable = onTable;
     this.superblock = superblock;
     this.verifies = verifies;
   }

@@ -6,6 +6,7 @@ import type {
   FileSystem,
   OpenFileSystemOptions,
 } from '../file-system/file-system.ts';
+import { layoutText } from '../file-system/layout-text.ts';
 import { makeNode } from '../file-system/make-node.ts';
 import { readRuns } from '../file-system/read-runs.ts';
 import type { ByteSource } from '../source/byte-source.ts';
@@ -13,11 +14,15 @@ import { readAttributes, readInlineContent } from './ext-attributes.ts';
 import { readContentRuns } from './ext-blocks.ts';
 import { findInDirectory, listDirectory } from './ext-directory.ts';
 import { deviceOf, type ExtInode, hasFlag, readInode, rootInode } from './ext-inode.ts';
+import { readDescriptor } from './ext-groups.ts';
 import { type ReplayedJournal, replayJournal } from './ext-journal.ts';
 import { listNamedInodes, listOwnStretches } from './ext-own.ts';
 import type { ExtSuperblock } from './ext-superblock.ts';
 import { ExtVolume } from './ext-volume.ts';
 import { findSuperblock } from './find-superblock.ts';
+
+/** What a mount changes. */
+const passing = ['label', 'mountedAt', 'state', 'needs_recovery', 'orphan_present'];
 
 /**
  * Opens ext2, ext3 or ext4.
@@ -26,15 +31,15 @@ import { findSuperblock } from './find-superblock.ts';
  */
 export async function openExt(
   source: ByteSource,
-  { verifyChecksums = true, signal }: OpenFileSystemOptions = {},
+  { verifyChecksums = true, signal, ...watch }: OpenFileSystemOptions = {},
 ): Promise<FileSystem> {
   const found = await findSuperblock(source, { verify: verifyChecksums, signal });
   const { damage } = found;
   const { type, blocks, blockBytes } = found.superblock;
   if (blocks * blockBytes > source.bytes)
     throw new DiskDamagedError(`${type} of ${blocks * blockBytes} bytes, of which ${source.bytes} are there`);
-  const asStored = new ExtVolume(source, found.superblock, verifyChecksums);
-  const journal = damage === undefined ? await tryReplay(asStored, signal) : 'unread';
+  const asStored = new ExtVolume(source, found.superblock, verifyChecksums, watch);
+  const journal = damage === undefined ? await tryReplay(asStored, watch, signal) : 'unread';
   const isReplayed = typeof journal === 'object' && 'volume' in journal;
   const volume = isReplayed ? journal.volume : asStored;
   const { superblock } = volume;
@@ -53,7 +58,6 @@ export async function openExt(
       blockBytes: superblock.blockBytes,
       mountedAt: superblock.mountedAt,
       isClean: damage === undefined && superblock.state.clean && (isReplayed || journal === 'empty'),
-      replayed: isReplayed ? journal.state : undefined,
       sharesBlocks: superblock.features.has('shared_blocks'),
     },
     get notices() {
@@ -70,20 +74,30 @@ export async function openExt(
     node,
     listNamed: (listSignal) => listNamedInodes(volume, listSignal),
     listOwn: (listSignal) => listOwnStretches(volume, listSignal),
+    basis: {
+      layout: layoutText(superblock, passing),
+      source: volume.basis,
+      isReplayed: (offset, length) => isReplayed && journal.isReplayed(offset, length),
+      tableAt: async (group, tableSignal) => (await readDescriptor(volume, group, tableSignal)).inodeTable,
+    },
   };
 }
 
 /** `empty`: all is in its place. `unread`: it may be, and which superblock is right is not known. */
 type Journal = (ReplayedJournal & { readonly volume: ExtVolume }) | DiskError | 'empty' | 'unread';
 
-async function tryReplay(stored: ExtVolume, signal: AbortSignal | undefined): Promise<Journal> {
+async function tryReplay(
+  stored: ExtVolume,
+  watch: Pick<OpenFileSystemOptions, 'onRead' | 'onTable'>,
+  signal: AbortSignal | undefined,
+): Promise<Journal> {
   if (!stored.has('needs_recovery')) return 'empty';
   try {
     const journal = await replayJournal(stored, signal);
     const { verifies } = stored;
     const { superblock, damage } = await findSuperblock(journal.source, { verify: verifies, signal });
     if (damage !== undefined) throw damage;
-    return { ...journal, volume: new ExtVolume(journal.source, superblock, verifies) };
+    return { ...journal, volume: new ExtVolume(journal.source, superblock, verifies, watch) };
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
     return error;

@@ -1,4 +1,5 @@
 import type { DiskError } from '../errors.ts';
+import type { ByteSource } from '../source/byte-source.ts';
 
 /** A file system that is read, and never written. Any number of readers can be under way at once. */
 export interface FileSystem {
@@ -17,6 +18,23 @@ export interface FileSystem {
   listNamed?(signal?: AbortSignal): AsyncIterable<ListedNode>;
   /** Stretches of the source that are no node's. Absent where they are not known. */
   listOwn?(signal?: AbortSignal): AsyncIterable<OwnStretch>;
+  /** Absent where it cannot be told whether nodes are as in another state. */
+  readonly basis?: FileSystemBasis;
+}
+
+/**
+ * All that nodes and lists of directories rest on, to tell whether they are the same in another state of the file system:
+ * what was read for them (`onRead`) has the same bytes, and tables that were looked up (`onTable`) are where they were.
+ */
+export interface FileSystemBasis {
+  /** Equal for two states that find nodes in the same way. */
+  readonly layout: string;
+  /** What nodes are read from: the source, and what is replayed of the journal in place of what is there. */
+  readonly source: ByteSource;
+  /** True if something of a stretch comes from the journal. */
+  isReplayed?(offset: number, length: number): boolean;
+  /** The place of a table of nodes. */
+  tableAt?(table: number, signal?: AbortSignal): Promise<number>;
 }
 
 /** A node of a list, or the reason why some of the list cannot be read. */
@@ -43,8 +61,6 @@ export interface FileSystemFacts {
   readonly mountedAt: string;
   /** It was unmounted or frozen, or its journal was replayed: damage is not due to what only that has. */
   readonly isClean: boolean;
-  /** The part of its journal that was replayed: the same where it is equal. Absent where nothing was. */
-  readonly replayed?: string | undefined;
   /** Two files may have the same blocks. */
   readonly sharesBlocks: boolean;
 }
@@ -131,5 +147,9 @@ export type ContentRun = { readonly offset: number; readonly bytes: number } & (
 export interface OpenFileSystemOptions {
   /** Everything that names content is checked against its checksum, where it has one. @default true */
   readonly verifyChecksums?: boolean;
+  /** Told of every stretch that is read for a node, of the source of the file system's `basis`. */
+  readonly onRead?: ((offset: number, length: number) => void) | undefined;
+  /** Told of every table of nodes that is used, and of its place. */
+  readonly onTable?: ((table: number, at: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -163,6 +163,11 @@ function joined(stretches: readonly Stretch[], bytes: number): ByteSource {
         lost += disk.lostBytes?.(at, size) ?? 0;
       return lost;
     },
+    mayDiffer: (offset, length) => {
+      for (const { disk, at, bytes: size } of partsOf(offset, length))
+        if (disk.mayDiffer?.(at, size) ?? true) return true;
+      return false;
+    },
     read: async (offset, length, signal) => {
       checkWithin(offset, length, bytes);
       const parts: Uint8Array[] = [];

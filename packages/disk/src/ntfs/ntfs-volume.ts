@@ -1,5 +1,6 @@
 import { DiskDamagedError } from '../errors.ts';
-import type { ByteSource } from '../source/byte-source.ts';
+import type { OpenFileSystemOptions } from '../file-system/file-system.ts';
+import { type ByteSource, watchReads } from '../source/byte-source.ts';
 import type { NtfsGeometry } from './ntfs-boot.ts';
 import { type ClusterRun, type NtfsRecord, parseRecord } from './ntfs-record.ts';
 
@@ -14,14 +15,24 @@ export class NtfsVolume {
   readonly #table: ClusterRun[] = [];
   #records = 0;
 
-  constructor(source: ByteSource, geometry: NtfsGeometry) {
-    this.source = source;
+  constructor(source: ByteSource, geometry: NtfsGeometry, onRead?: OpenFileSystemOptions['onRead']) {
+    this.source = watchReads(source, onRead);
     this.geometry = geometry;
   }
 
   /** Records of the master file table that are known of. */
   get records(): number {
     return this.#records;
+  }
+
+  /** Equal where records lie at the same places. */
+  get layout(): string {
+    const { geometry, records } = this;
+    return JSON.stringify([
+      geometry,
+      records,
+      this.#table.map(({ first, clusters, cluster }) => [first, clusters, cluster]),
+    ]);
   }
 
   /** Adds what comes next of the master file table, up to a size that all of it has. */

@@ -24,10 +24,10 @@ const version = 3;
  */
 export async function openNtfs(
   source: ByteSource,
-  { signal }: OpenFileSystemOptions = {},
+  { onRead, signal }: OpenFileSystemOptions = {},
 ): Promise<FileSystem> {
   const geometry = await readGeometry(source, signal);
-  const volume = new NtfsVolume(source, geometry);
+  const volume = new NtfsVolume(source, geometry, onRead);
   const madeGood = geometry.isCopy ? ['the boot sector is damaged; its copy at the end was used'] : [];
   if (await mapTable(volume, signal))
     madeGood.push('the first record of the master file table is damaged; its copy was used');
@@ -55,6 +55,7 @@ export async function openNtfs(
     node: async (id, nodeSignal) => readNode(volume, id, nodeSignal),
     listNamed: (listSignal) => listNamedFiles(volume, listSignal),
     listOwn: (listSignal) => listOwnClusters(volume, listSignal),
+    basis: { layout: volume.layout, source },
   };
 }
 

@@ -53,6 +53,7 @@ export function cacheBlocks(
   return {
     bytes: source.bytes,
     lostBytes: (offset, length) => source.lostBytes?.(offset, length) ?? 0,
+    mayDiffer: (offset, length) => source.mayDiffer?.(offset, length) ?? true,
     read: async (offset, length, signal) => {
       signal?.throwIfAborted();
       checkWithin(offset, length, source.bytes);

@@ -10,6 +10,23 @@ export interface ByteSource {
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** The number of bytes of a stretch that are known to be lost: reading them fails. Absent where none are. */
   lostBytes?(offset: number, length: number): number;
+  /** False where a stretch has the bytes that it had in a state that was read before. Absent where nobody knows. */
+  mayDiffer?(offset: number, length: number): boolean;
+}
+
+/** A source whose reader is watched. */
+export function watchReads(
+  source: ByteSource,
+  onRead: ((offset: number, length: number) => void) | undefined,
+): ByteSource {
+  if (onRead === undefined) return source;
+  return {
+    ...source,
+    read: async (offset, length, signal) => {
+      onRead(offset, length);
+      return source.read(offset, length, signal);
+    },
+  };
 }
 
 /**
@@ -26,6 +43,7 @@ export function sliceOf(source: ByteSource, offset: number, bytes: number): Byte
       return source.read(offset + at, length, signal);
     },
     lostBytes: (at, length) => source.lostBytes?.(offset + at, length) ?? 0,
+    mayDiffer: (at, length) => source.mayDiffer?.(offset + at, length) ?? true,
   };
 }
 

@@ -1,9 +1,10 @@
 import { DiskBytesLostError, DiskDamagedError, DiskError, DiskUnsupportedError } from '../errors.ts';
 import type { FileNode, FileSystem, OpenFileSystemOptions } from '../file-system/file-system.ts';
+import { layoutText } from '../file-system/layout-text.ts';
 import { makeNode } from '../file-system/make-node.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { findXfsSuperblock } from './find-xfs-superblock.ts';
-import { replayXfsLog } from './replay-xfs-log.ts';
+import { type ReplayedLog, replayXfsLog } from './replay-xfs-log.ts';
 import { readXfsAttributes } from './xfs-attributes.ts';
 import { findInXfsDirectory, listXfsDirectory } from './xfs-directory.ts';
 import { readXfsRuns } from './xfs-fork-blocks.ts';
@@ -20,7 +21,7 @@ import { XfsVolume } from './xfs-volume.ts';
  */
 export async function openXfs(
   source: ByteSource,
-  { verifyChecksums = true, signal }: OpenFileSystemOptions = {},
+  { verifyChecksums = true, onRead, signal }: OpenFileSystemOptions = {},
 ): Promise<FileSystem> {
   const { superblock, copy } = await findXfsSuperblock(source, { verify: verifyChecksums, signal });
   const { blocks, blockBytes, label, uuid, version, rootInode } = superblock;
@@ -31,7 +32,8 @@ export async function openXfs(
     );
   const stored = new XfsVolume(source, superblock, verifyChecksums);
   const log = await openLog(stored, signal);
-  const volume = log.kind === 'replayed' ? log.volume : stored;
+  const ground = log.kind === 'replayed' ? log.volume : stored;
+  const volume = new XfsVolume(ground.source, ground.superblock, verifyChecksums, onRead);
   const node = async (id: number, nodeSignal?: AbortSignal): Promise<FileNode> =>
     nodeOf(volume, await readXfsInode(volume, id, nodeSignal));
   const madeGood =
@@ -45,7 +47,6 @@ export async function openXfs(
       blockBytes,
       mountedAt: '',
       isClean: log.kind === 'clean' || log.kind === 'replayed',
-      replayed: log.kind === 'replayed' ? log.state : undefined,
       sharesBlocks: volume.has('reflink'),
     },
     notices: [...madeGood, ...noticesOf(volume, log)],
@@ -60,6 +61,11 @@ export async function openXfs(
     listOwn: async function* listOwn() {
       yield* listXfsOwnStretches(volume);
     },
+    basis: {
+      layout: layoutText(ground.superblock, ['label']),
+      source: ground.source,
+      isReplayed: (offset, length) => log.kind === 'replayed' && log.isReplayed(offset, length),
+    },
   };
 }
 
@@ -67,12 +73,7 @@ export async function openXfs(
 type OpenedLog =
   | { readonly kind: 'clean' | 'elsewhere' | 'lost' }
   | { readonly kind: 'unread'; readonly reason: string }
-  | {
-      readonly kind: 'replayed';
-      readonly volume: XfsVolume;
-      readonly places: number;
-      readonly state: string;
-    };
+  | (Omit<ReplayedLog, 'source'> & { readonly kind: 'replayed'; readonly volume: XfsVolume });
 
 /** Bytes of the log that are lost are none of a file's. */
 async function openLog(stored: XfsVolume, signal: AbortSignal | undefined): Promise<OpenedLog> {

@@ -29,8 +29,7 @@ export interface ReplayedLog {
   readonly source: ByteSource;
   /** Inodes and blocks of metadata that are read from it. */
   readonly places: number;
-  /** Equal for two states of one file system in which it has the same. */
-  readonly state: string;
+  readonly isReplayed: (offset: number, length: number) => boolean;
 }
 
 type Change = { readonly order: number } & (
@@ -71,7 +70,8 @@ export async function replayXfsLog(volume: XfsVolume, log: XfsLog): Promise<Repl
     ...volume.source,
     read: async (offset, length, signal) => changes.read(offset, length, signal),
   };
-  return { source, places: changes.places, state: `${records[0]?.lsn} ${records.at(-1)?.lsn}` };
+  const isReplayed = (offset: number, length: number): boolean => changes.has(offset, offset + length);
+  return { source, places: changes.places, isReplayed };
 }
 
 class LoggedChanges {
@@ -226,6 +226,10 @@ class LoggedChanges {
       for (const stretch of this.#byBlock.get(block) ?? [])
         if (stretch.at < to && stretch.at + stretch.bytes > from) found.add(stretch);
     return found;
+  }
+
+  has(from: number, to: number): boolean {
+    return this.#touching(from, to).size > 0;
   }
 
   async read(offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import { DiskDamagedError } from '../errors.ts';
-import type { ByteSource } from '../source/byte-source.ts';
+import type { OpenFileSystemOptions } from '../file-system/file-system.ts';
+import { type ByteSource, watchReads } from '../source/byte-source.ts';
 import { Fields } from '../source/fields.ts';
 import { checkIdentity, type IdentityPlaces } from './xfs-checks.ts';
 import type { XfsFeature } from './xfs-features.ts';
@@ -23,8 +24,13 @@ export class XfsVolume {
   /** Checksums are checked, where there are some. */
   readonly verifies: boolean;
 
-  constructor(source: ByteSource, superblock: XfsSuperblock, verifies: boolean) {
-    this.source = source;
+  constructor(
+    source: ByteSource,
+    superblock: XfsSuperblock,
+    verifies: boolean,
+    onRead?: OpenFileSystemOptions['onRead'],
+  ) {
+    this.source = watchReads(source, onRead);
     this.superblock = superblock;
     this.verifies = verifies && superblock.features.has('crc');
   }

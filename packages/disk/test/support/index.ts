@@ -5,4 +5,5 @@ export { gptPlace, makeSystemHive, mbrPlace } from './registry-hive.ts';
 export { makeScratch } from './scratch.ts';
 export { bytesSource, fileSource } from './sources.ts';
 export { dataAt, groupText, physicalIds, volumeText, writePhysicalVolume } from './volume-groups.ts';
-export { unpackImage as unpackNtfsImage } from './ntfsprogs.ts';
+export { copyIntoNtfs, unpackImage as unpackNtfsImage } from './ntfsprogs.ts';
+export { makeXfsImage, xfsDb } from './xfsprogs.ts';

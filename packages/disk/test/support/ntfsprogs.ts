@@ -27,13 +27,16 @@ export function makeNtfsImage(
   run('truncate', ['-s', size, file]);
   const geometry = ['-p', '0', '-H', '0', '-S', '0', '-s', `${sectorBytes}`, '-c', `${clusterBytes}`];
   run('mkntfs', ['-F', '-Q', ...geometry, ...options, file]);
-  const content = `${file}.content`;
-  for (const [name, bytes] of Object.entries(files)) {
-    writeFileSync(content, bytes);
-    run('ntfscp', ['-q', file, content, name]);
-    rmSync(content);
-  }
+  for (const [name, bytes] of Object.entries(files)) copyIntoNtfs(file, name, bytes);
   return file;
+}
+
+/** Makes a file, or gives it another content. */
+export function copyIntoNtfs(file: string, name: string, bytes: Uint8Array): void {
+  const content = `${file}.content`;
+  writeFileSync(content, bytes);
+  run('ntfscp', ['-q', file, content, name]);
+  rmSync(content);
 }
 
 /** Content of a file as `ntfscat` reads it. */
