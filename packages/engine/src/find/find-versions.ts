@@ -1,7 +1,16 @@
 import { compareBytes, equalBytes, toHex } from '../bytes.ts';
 import { InvalidInputError } from '../errors.ts';
 import { decodeFileEntry, encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
-import { decodeFileKey, entryKey, pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
+import {
+  decodeFileKey,
+  entryKey,
+  hasSamePath,
+  pathKeys,
+  prefixKeys,
+  type KeyRange,
+} from '../manifest/tuple-key.ts';
+import type { SelectEntries } from '../manifest/page-loader.ts';
+import type { Entry } from '../manifest/page-codec.ts';
 import { walkTogether, type SharedEntry } from '../manifest/walk-together.ts';
 import { MissingPaths } from '../points/missing-paths.ts';
 import { createPageReader } from '../points/point-pages.ts';
@@ -59,22 +68,39 @@ export async function* findVersions(
     points.flatMap(({ root }) => root.pagePacks),
   );
   const roots = points.map(({ root }) => findPageRef(root.manifest, root.point));
-  let seen = 0;
+  const select = selectPaths(globs, { name: newest.name, onProgress });
   let open: OpenPath | undefined;
   for (const range of rangesOf(globs)) {
-    for await (const entries of walkTogether(pages, roots, { range, signal })) {
+    for await (const entries of walkTogether(pages, roots, { range, select, signal })) {
       const { path, offset } = decodeFileKey((entries[0] as SharedEntry).entry.key, newest.name);
       if (offset !== undefined) {
         open?.addContent(path, entries);
         continue;
       }
-      if (++seen % reportEvery === 0) onProgress?.({ step: 'find', files: seen, bytes: 0, unit: 'path' });
       if (open !== undefined) yield open.close(missing);
-      open = globs.some((glob) => glob.matches(path)) ? new OpenPath(path, entries, points) : undefined;
+      open = new OpenPath(path, entries, points);
     }
     if (open !== undefined) yield open.close(missing);
     open = undefined;
   }
+}
+
+/** Leaves out, of each leaf, entries and content of paths that do not match: most, and before anything is compared. */
+function selectPaths(
+  globs: readonly Glob[],
+  { name, onProgress }: { readonly name: string; readonly onProgress: ReportProgress | undefined },
+): SelectEntries {
+  let seen = 0;
+  return (entries) => {
+    let last: { readonly key: Uint8Array; readonly isWanted: boolean } | undefined;
+    return entries.filter(({ key }) => {
+      if (last !== undefined && hasSamePath(last.key, key)) return last.isWanted;
+      if (++seen % reportEvery === 0) onProgress?.({ step: 'find', files: seen, bytes: 0, unit: 'path' });
+      const { path } = decodeFileKey(key, name);
+      last = { key, isWanted: globs.some((glob) => glob.matches(path)) };
+      return last.isWanted;
+    });
+  };
 }
 
 /** Ranges that have every path that may match, in order; none overlaps another. */
@@ -102,12 +128,20 @@ class OpenPath {
 
   constructor(path: Uint8Array, entries: readonly SharedEntry[], points: readonly PointReader[]) {
     this.#path = path;
-    const versions = new Map<string, { readonly file: FileEntry; readonly points: number[] }>();
+    // Mostly it is equal wherever it is, and what its neighbours had written anew.
+    const equal: { readonly entry: Entry; readonly trees: number[] }[] = [];
     for (const { entry, trees } of entries) {
+      const like = equal.find((one) => equalBytes(one.entry.logical, entry.logical));
+      if (like === undefined) equal.push({ entry, trees: [...trees] });
+      else like.trees.push(...trees);
+    }
+    const versions = new Map<string, { readonly file: FileEntry; readonly points: number[] }>();
+    for (const { entry, trees } of equal) {
       const file = decodeFileEntry(entry, points[trees[0] as number]?.name ?? 'a point');
-      const facts = toHex(encodeFileEntry({ entry: file.entry, mustRead: false }).logical);
+      const facts =
+        equal.length === 1 ? '' : toHex(encodeFileEntry({ entry: file.entry, mustRead: false }).logical);
       const version = versions.get(facts);
-      if (version === undefined) versions.set(facts, { file, points: [...trees] });
+      if (version === undefined) versions.set(facts, { file, points: trees });
       else version.points.push(...trees);
     }
     this.#versions = [...versions.values()];

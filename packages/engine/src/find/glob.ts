@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { compareBytes, fromUtf8, utf8 } from '../bytes.ts';
+import { compareBytes, equalBytes, fromUtf8, utf8 } from '../bytes.ts';
 import { InvalidInputError } from '../errors.ts';
 
 /**
@@ -40,17 +40,22 @@ const slash = 0x2f;
 export function parseGlob(text: string): Glob {
   if (text === '' || text === '/')
     throw new InvalidInputError('a pattern is empty; write "**" for everything');
-  const alternatives = expandBraces(text).map(segmentsOf);
+  const alternatives = expandBraces(text)
+    .map(segmentsOf)
+    .map((segments) => ({ segments, tail: tailOf(segments) }));
   const exact = utf8(text);
   return {
-    starts: [{ bytes: exact, isWhole: true }, ...alternatives.map(startOf)],
+    starts: [{ bytes: exact, isWhole: true }, ...alternatives.map(({ segments }) => startOf(segments))],
     matches: (path) => {
+      // Most paths end otherwise, which is quickly seen.
+      const possible = alternatives.filter(({ tail }) => endsWith(path, tail));
+      if (possible.length === 0) return equalBytes(path, exact);
       const parts = splitAtSlashes(charactersOf(path));
       // A directory is found by its name, and as the first thing below itself.
       const readings = path.at(-1) === slash ? [parts, parts.slice(0, -1)] : [parts];
       return (
-        compareBytes(path, exact) === 0 ||
-        readings.some((reading) => alternatives.some((segments) => matchesSegments(segments, reading)))
+        equalBytes(path, exact) ||
+        readings.some((reading) => possible.some(({ segments }) => matchesSegments(segments, reading)))
       );
     },
   };
@@ -167,9 +172,33 @@ function startOf(segments: readonly Segment[]): GlobStart {
   return { bytes: utf8(start), isWhole: true };
 }
 
+/** The characters behind anything that stands for others. */
+function tailOf(segments: readonly Segment[]): Uint8Array {
+  const last = segments.at(-1);
+  if (last === undefined || typeof last === 'string') return new Uint8Array();
+  const tail = last.slice(last.findLastIndex((token) => !isPlain(token)) + 1);
+  return utf8(String.fromCodePoint(...tail.filter(isPlain)));
+}
+
+/** False for what stands for others, and for a byte that is not UTF-8. */
+function isPlain(token: Token): token is Character {
+  return typeof token === 'number' && (token < 0xd800 || token > 0xdfff);
+}
+
+/** A directory's slash does not count. */
+function endsWith(path: Uint8Array, tail: Uint8Array): boolean {
+  const end = path.at(-1) === slash ? path.length - 1 : path.length;
+  if (tail.length > end) return false;
+  for (let at = 1; at <= tail.length; at++) if (path[end - at] !== tail[tail.length - at]) return false;
+  return true;
+}
+
 function charactersOf(bytes: Uint8Array): readonly Character[] {
-  if (isUtf8(bytes)) return Array.from(fromUtf8(bytes), codeOf);
   const characters: Character[] = [];
+  if (isUtf8(bytes)) {
+    for (const character of fromUtf8(bytes)) characters.push(codeOf(character));
+    return characters;
+  }
   for (let at = 0; at < bytes.length;) {
     const lead = bytes[at] as number;
     const piece = bytes.subarray(at, at + (lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4));

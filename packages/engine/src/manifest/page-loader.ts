@@ -1,7 +1,10 @@
 import { equalBytes } from '../bytes.ts';
 import { StoredBytesDamagedError } from '../errors.ts';
-import { decodePage, isLeaf, type Page } from './page-codec.ts';
+import { decodePage, type Entry, isLeaf, type Page } from './page-codec.ts';
 import type { PageRef, PageSource } from './page-store.ts';
+
+/** Some entries of a leaf, in their order. */
+export type SelectEntries = (entries: readonly Entry[]) => readonly Entry[];
 
 /**
  * Reads pages, checks that they are what their reference says, and keeps the last few: the way from the root to
@@ -10,10 +13,15 @@ import type { PageRef, PageSource } from './page-store.ts';
 export class PageLoader {
   readonly #source: PageSource;
   readonly #keep: number;
+  readonly #select: SelectEntries | undefined;
   readonly #kept = new Map<string, Page>();
 
-  /** @param keep - pages kept in memory, the least recently used going first. */
-  constructor(source: PageSource, keep = 24) {
+  /**
+   * @param keep - pages kept in memory, the least recently used going first.
+   * @param select - what leaves are taken to have. @default everything
+   */
+  constructor(source: PageSource, keep = 24, select?: SelectEntries) {
+    this.#select = select;
     this.#source = source;
     this.#keep = keep;
   }
@@ -29,8 +37,12 @@ export class PageLoader {
       this.#kept.set(name, kept);
       return kept;
     }
-    const page = decodePage(await this.#source.read(ref, signal), ref.location.pack, name);
-    checkPage(ref, page, name);
+    const whole = decodePage(await this.#source.read(ref, signal), ref.location.pack, name);
+    checkPage(ref, whole, name);
+    const page =
+      this.#select !== undefined && isLeaf(whole)
+        ? { ...whole, entries: this.#select(whole.entries) }
+        : whole;
     this.#kept.set(name, page);
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= this.#keep) break;

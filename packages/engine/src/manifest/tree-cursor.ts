@@ -7,6 +7,7 @@ import type { KeyRange } from './tuple-key.ts';
 
 interface Frame {
   readonly page: Page;
+  readonly lastKey: Uint8Array;
   next: number;
   readonly end: number;
 }
@@ -71,7 +72,7 @@ export class TreeCursor {
     const { start, end } = itemsInRange(page, this.#range);
     if (start > 0)
       this.#after = isLeaf(page) ? page.entries[start - 1]?.key : page.children[start - 1]?.lastKey;
-    this.#frames.push({ page, next: start, end });
+    this.#frames.push({ page, lastKey: ref.lastKey, next: start, end });
     this.#settle();
     return page;
   }
@@ -86,6 +87,8 @@ export class TreeCursor {
         return;
       }
       this.#frames.pop();
+      // Of a leaf, the loader may have left out the last entries.
+      this.#after = frame.lastKey;
       const parent = this.#frames.at(-1);
       if (parent === undefined) this.#root = undefined;
       else parent.next++;

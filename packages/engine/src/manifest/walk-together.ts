@@ -2,7 +2,7 @@ import { compareBytes } from '../bytes.ts';
 import type { PageId } from '../ids.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
 import type { Entry } from './page-codec.ts';
-import { PageLoader } from './page-loader.ts';
+import { PageLoader, type SelectEntries } from './page-loader.ts';
 import type { PageRef, PageSource } from './page-store.ts';
 import { TreeCursor } from './tree-cursor.ts';
 import type { KeyRange } from './tuple-key.ts';
@@ -15,6 +15,8 @@ export interface SharedEntry {
 
 export interface TogetherOptions {
   readonly range?: KeyRange | undefined;
+  /** Asked once for each leaf. @default all of its entries */
+  readonly select?: SelectEntries | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,9 +34,9 @@ const pagesKept = 4;
 export async function* walkTogether(
   source: PageSource,
   roots: readonly (PageRef | undefined)[],
-  { range, signal }: TogetherOptions = {},
+  { range, select, signal }: TogetherOptions = {},
 ): AsyncGenerator<readonly SharedEntry[]> {
-  const pages = new PageLoader(source, Math.max(24, pagesKept * roots.length));
+  const pages = new PageLoader(source, Math.max(24, pagesKept * roots.length), select);
   let lanes = roots.map((root, tree) => new Lane(new TreeCursor(pages, root, range, signal), tree));
   for (;;) {
     lanes = joinEqual(lanes.filter(({ cursor }) => cursor.page !== undefined || cursor.entry !== undefined));
