@@ -151,7 +151,8 @@ test('what was being written to the log when the machine ended is left', async (
 
   expect(torn.facts.isClean).toBe(true);
   expect(torn.notices).toEqual([expect.stringContaining('as a mount would')]);
-  expect(torn.notices).not.toEqual(whole.notices);
+  const [one, other] = [whole, torn].map(async ({ basis }) => basis?.source.read(0, logged.length));
+  expect(await one).not.toEqual(await other);
 });
 
 test.each<[string, (stored: Buffer) => void, OpenFileSystemOptions, string]>([
