@@ -97,17 +97,14 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   const resourceArn = directoryArn(directory);
   if (isWithin(vault.root, directory) || isWithin(directory, vault.root))
     throw vaultInside(directory, vault.root);
-  const warm = new WarmWorkers(
-    directoryWorkerModule,
-    0,
-    options.type === 'full' ? limitsForBuffers : limitsForEntries,
-  );
+  const warm = new WarmWorkers(directoryWorkerModule);
   try {
     const { services, checkpoint, close } = await openLocalVault(vault);
     try {
-      const isSmall = await isSmallChange(services, resourceArn, options.type);
+      const baseFiles = await findBaseFiles(services, resourceArn, options.type);
+      const isSmall = baseFiles !== undefined && baseFiles <= smallBaseFiles;
       // Threads load while the run is begun.
-      if (!isSmall) warm.start(workers);
+      if (!isSmall) warm.start(workers, baseFiles === undefined ? limitsForBuffers : limitsForEntries);
       // Warnings come from the workers, which put them on the point.
       const source = new DirectorySource({
         root: directory,
@@ -151,15 +148,15 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   }
 }
 
-/** Tells by the newest point that this thread will probably be done before another one has started. */
-async function isSmallChange(
+/** Files of the newest point, with which a backup will probably compare the directory. */
+async function findBaseFiles(
   { catalog }: WriteServices,
   resourceArn: ResourceArn,
   type: BackupType,
-): Promise<boolean> {
-  if (type === 'full') return false;
-  for await (const { counts } of catalog.points.list(resourceArn)) return counts.files <= smallBaseFiles;
-  return false;
+): Promise<number | undefined> {
+  if (type === 'full') return undefined;
+  for await (const { counts } of catalog.points.list(resourceArn)) return counts.files;
+  return undefined;
 }
 
 /**

@@ -37,18 +37,16 @@ interface IdleThread {
 export class WarmWorkers {
   readonly #idle: IdleThread[] = [];
   readonly #module: URL;
-  readonly #limits: ResourceLimits | undefined;
 
-  constructor(module: URL, count: number, limits?: ResourceLimits) {
+  constructor(module: URL, count = 0) {
     this.#module = module;
-    this.#limits = limits;
     this.start(count);
   }
 
   /** Starts so many threads more. */
-  start(count: number): void {
+  start(count: number, limits?: ResourceLimits): void {
     for (let started = 0; started < count; started += 1) {
-      const idle: IdleThread = { thread: startThread(this.#module, this.#limits) };
+      const idle: IdleThread = { thread: startThread(this.#module, limits) };
       const note = (failure: unknown): void => void (idle.failure ??= failure);
       idle.thread.on('error', note).on('exit', (code) => note(`exit code ${code}`));
       this.#idle.push(idle);
