@@ -56,8 +56,14 @@ const localShardLimits: ShardLimits = { files: 4_000, bytes: 96 * 2 ** 20 };
 /** With a base, little of what is listed has to be read. */
 const incrementalShardLimits: ShardLimits = { files: 8_000, bytes: 512 * 2 ** 20 };
 
-/** Files of a base that a single thread has compared before another one has started. */
-const smallBaseFiles = 1_000;
+/** Files of a base that one thread has compared before another one has started. */
+const fewBaseFiles = 1_000;
+
+/**
+ * Files of a base up to which this thread works, too, instead of only sharing out: a thread less has to start. With more,
+ * threads would wait for their next shard while this one is in the middle of its own.
+ */
+const workHereBaseFiles = 25_000;
 
 /** About what a thread takes to start. */
 const startThreadsAfterMs = 100;
@@ -102,9 +108,10 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
     const { services, checkpoint, close } = await openLocalVault(vault);
     try {
       const baseFiles = await findBaseFiles(services, resourceArn, options.type);
-      const isSmall = baseFiles !== undefined && baseFiles <= smallBaseFiles;
+      const own = ownPartOf(baseFiles);
       // Threads load while the run is begun.
-      if (!isSmall) warm.start(workers, baseFiles === undefined ? limitsForBuffers : limitsForEntries);
+      if (own === 'none') warm.start(workers, baseFiles === undefined ? limitsForBuffers : limitsForEntries);
+      if (own === 'shared') warm.start(workers - 1, limitsForEntries);
       // Warnings come from the workers, which put them on the point.
       const source = new DirectorySource({
         root: directory,
@@ -137,7 +144,7 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
           source,
           signal,
           protectAll: async (plan, keys) =>
-            protectAll(services, { plan, keys, options, warm, isSmall, onLastShard: checkpoint }),
+            protectAll(services, { plan, keys, options, warm, own, onLastShard: checkpoint }),
         },
       );
     } finally {
@@ -146,6 +153,14 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   } finally {
     await warm.end();
   }
+}
+
+/** This thread's part of a backup: it begins alone, shares the work with threads from the start on, or leaves it to them. */
+type OwnPart = 'first' | 'shared' | 'none';
+
+function ownPartOf(baseFiles: number | undefined): OwnPart {
+  if (baseFiles === undefined || baseFiles > workHereBaseFiles) return 'none';
+  return baseFiles > fewBaseFiles ? 'shared' : 'first';
 }
 
 /** Files of the newest point, with which a backup will probably compare the directory. */
@@ -186,14 +201,14 @@ async function protectAll(
     keys,
     options: { vault, directory, workers, limits, onProgress, signal },
     warm,
-    isSmall,
+    own,
     onLastShard,
   }: {
     readonly plan: RunPlan;
     readonly keys: VaultKeys;
     readonly options: BackUpDirectoryOptions;
     readonly warm: WarmWorkers;
-    readonly isSmall: boolean;
+    readonly own: OwnPart;
     /** Called when the last shard has been given out: this thread has nothing to do until it is done. */
     readonly onLastShard: () => void;
   },
@@ -221,19 +236,19 @@ async function protectAll(
     });
     for await (const shard of pool) add(shard);
   };
-  if (isSmall) {
+  if (own === 'none') {
+    await protectInThreads(workers);
+  } else {
     const opened = { services, keys, buffers: new BufferPool() };
     const reports = { tell: (news: unknown) => queue.take(news as CutNews), waits: () => {} };
     await startHere(
       tasks,
       async (shard) => add(await protectTask(opened, job, shardFromJson(shard), reports, signal)),
       {
-        patience: setTimeout(startThreadsAfterMs, undefined, { ref: false }),
+        patience: setTimeout(own === 'shared' ? 0 : startThreadsAfterMs, undefined, { ref: false }),
         joinIn: async () => (workers > 1 ? protectInThreads(workers - 1) : undefined),
       },
     );
-  } else {
-    await protectInThreads(workers);
   }
   return queue.count;
 }
