@@ -73,7 +73,7 @@ describe('the command line, over the wire', () => {
       resources: { protected: expect.any(Number), overdue: 0, unprotected: 0 },
     });
     expect(await run('resources')).toEqual(
-      expect.arrayContaining([expect.objectContaining({ arn, plan: testPlans.commands })]),
+      expect.arrayContaining([expect.objectContaining({ resourceArn: arn, plan: testPlans.commands })]),
     );
     const points = (await run('points', commands)) as readonly { pointId: string }[];
     expect(points.map(({ pointId }) => pointId)).toEqual(
@@ -198,10 +198,10 @@ describe('the command line, over the wire', () => {
     const [full] = await listPoints(app, arn);
     const id = full?.pointId ?? '';
 
-    const set = (await run('hold', 'set', id, '--reason', 'case 7')) as { hold: string };
+    const set = (await run('hold', 'set', id, '--reason', 'case 7')) as { holdId: string };
     expect(set).toMatchObject({ action: 'set', points: 1, failures: { count: 0 } });
-    expect((await app.catalog.points.find(id as never))?.holds).toEqual([set.hold]);
-    expect(await run('hold', 'release', set.hold, '--reason', 'over')).toMatchObject({ points: 1 });
+    expect((await app.catalog.points.find(id as never))?.holds).toEqual([set.holdId]);
+    expect(await run('hold', 'release', set.holdId, '--reason', 'over')).toMatchObject({ points: 1 });
 
     expect((await app.catalog.points.find(id as never))?.holds).toBeUndefined();
     const audit = (await run('audit', 'verify', '--entries')) as {

@@ -27,6 +27,7 @@ export function describeCommands(): readonly DescribedCommand[] {
     version: productVersion,
     answer: () => {},
     print: nothing,
+    readNames: async () => Promise.resolve({ resources: [], points: [] }),
     execute: nothing,
   }) as CommandUnknownOpts;
   const help = new Help();

@@ -4,6 +4,7 @@ import { systemClock } from '@holdfast/node';
 import { productVersion } from '@holdfast/engine/model';
 import { runCli } from './run-cli.ts';
 import { askLine } from './terminal/ask.ts';
+import { namesFileOf } from './terminal/known-names.ts';
 import { type Tone, toneColours } from './terminal/tone.ts';
 
 /** Colours for a stream; Node gives none where it is no terminal, or `NO_COLOR` is set. */
@@ -31,6 +32,7 @@ export async function main(): Promise<void> {
     ask: terminal && (async (question) => askLine(terminal, question, interrupted.signal)),
     outColumns: process.stdout.columns,
     paint: { out: painting(process.stdout), err: painting(process.stderr) },
+    names: namesFileOf(process.env),
     env: process.env,
     clock: systemClock,
     signal: interrupted.signal,

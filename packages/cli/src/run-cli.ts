@@ -8,6 +8,7 @@ import { UsageError } from './terminal/errors.ts';
 import type { CliError } from './terminal/cli-error.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './terminal/exit-codes.ts';
 import { connectOptionsOf, type GlobalOptions } from './terminal/global-options.ts';
+import { keepNames, type NamesFile, readNames } from './terminal/known-names.ts';
 import { Output } from './terminal/output.ts';
 import { buildProgram, checkValues } from './terminal/program.ts';
 import { ProgressLines } from './terminal/progress-lines.ts';
@@ -25,6 +26,8 @@ export interface CliIo {
   readonly outColumns?: number | undefined;
   /** Colours a text for whoever reads stdout or stderr, where they want it. */
   readonly paint?: Readonly<Record<'out' | 'err', (tone: Tone, text: string) => string>>;
+  /** Where names are kept for a shell to complete. @default nowhere */
+  readonly names?: NamesFile;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -34,6 +37,8 @@ export interface CliIo {
 }
 
 const unpainted: NonNullable<CliIo['paint']> = { out: (_, text) => text, err: (_, text) => text };
+
+const nowhere: NamesFile = { read: async () => Promise.resolve(undefined), write: async () => {} };
 
 const awsGoesOn = 'what was started in AWS goes on, "holdfast runs" shows it';
 const nothingGoesOn = 'run it again to go on: what it has stored is not stored again';
@@ -48,6 +53,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
   let storage: ConnectedStorage | undefined;
   let code: ExitCode = exitCodes.ok;
   let answer = '';
+  const { names = nowhere } = io;
   const execute = async (work: CommandWork): Promise<void> => {
     const { json = false, progress = false, wide = false, ...options } = program.opts();
     const where = connectOptionsOf(options, io.env);
@@ -73,6 +79,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
           throw new UsageError('nobody can be asked here; look at it with --dry-run, and confirm with --yes');
         return /^y(es)?$/i.test((await io.ask(`${question} [y/N] `)) ?? '');
       },
+      keepNames: async (known) => keepNames(names, known),
       clock: io.clock,
       signal: io.signal,
     });
@@ -82,6 +89,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
     version: io.version,
     answer: (text) => void (answer += text),
     print: io.out,
+    readNames: async () => readNames(names),
     execute,
   });
   try {

@@ -45,6 +45,7 @@ import {
   SeededRandom,
 } from '@holdfast/engine/testing';
 import {
+  type CliIo,
   type ConnectOptions,
   type Executions,
   type ExecutionState,
@@ -206,6 +207,8 @@ export class CliUnderTest {
   /** Colours of a terminal, as `<bad>`; none in a pipe. */
   hasColours = false;
   env: Record<string, string> = {};
+  /** Where names are kept for a shell; nowhere, unless a test says so. */
+  names: CliIo['names'];
   /** What each command connected with. */
   readonly connected: ConnectOptions[] = [];
   /** Buckets that were opened without a deployment. */
@@ -238,6 +241,7 @@ export class CliUnderTest {
               return this.answer;
             },
       ...(this.hasColours && { paint: { out: marked, err: marked } }),
+      names: this.names,
       env: this.env,
       clock: this.clock,
       signal: this.abort.signal,

@@ -44,7 +44,7 @@ export const pointsCommand = defineCommand({
       .addOption(fromOption)
       .addOption(toOption)
       .addOption(limitOption('at most so many; else all')),
-  async run({ connect, out, clock }, { limit, ...values }, resource) {
+  async run({ connect, out, clock, keepNames }, { limit, ...values }, resource) {
     const range = timeRangeOf(values);
     const { catalog } = (await connect()).services;
     const arn = resource === undefined ? undefined : await resolveResourceArn(catalog, resource);
@@ -54,6 +54,7 @@ export const pointsCommand = defineCommand({
     const byResource = Map.groupBy(points, ({ resourceArn }) => resourceArn);
     const suspicions = new Map([...byResource.values()].flatMap((some) => [...findSuspicions(some)]));
     const rows = points.filter((point) => isWithin(point, range)).slice(0, limit);
+    await keepNames({ points: rows.map(({ pointId }) => pointId) });
     if (out.json)
       return out.answer(
         Listed,

@@ -13,9 +13,10 @@ export const resourcesCommand = defineCommand({
     'List tagged resources: whether each is protected, its plan, its last points and the age of the last clean one against the RPO.',
   answers: { listed: Listed },
   declare: (command) => command,
-  async run({ connect, out, clock }) {
+  async run({ connect, out, clock, keepNames }) {
     const { services, deployment } = await connect();
     const judged = await judgeAll(services.catalog, await deployment.findPlans(), clock.now());
+    await keepNames({ resources: judged.map(({ resource }) => shortNameOf(resource.arn)) });
     if (out.json) return out.answer(Listed, judged.map(standingFields));
     await out.table(
       [

@@ -104,6 +104,7 @@ export const statusCommand = defineCommand({
   async run(context, { check }) {
     const connection = await context.connect();
     const status = await readStatus(connection, context);
+    await context.keepNames({ resources: status.judged.map(({ resource }) => shortNameOf(resource.arn)) });
     if (context.out.json) await context.out.answer(Shown, statusDocument(connection, status));
     else await print(connection, status, context);
     const isGood =

@@ -4,6 +4,7 @@ import type { LocalVaultOptions } from '@holdfast/node';
 import type { Connection, ConnectedStorage } from '../deployment/connection.ts';
 import type { Answer } from './answer.ts';
 import type { ExitCode } from './exit-codes.ts';
+import type { KnownNames } from './known-names.ts';
 import type { Output } from './output.ts';
 import type { ProgressLines } from './progress-lines.ts';
 
@@ -28,6 +29,8 @@ export interface CommandContext {
    * @throws {@link UsageError} nobody can be asked.
    */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** Keeps names for a shell to complete. */
+  readonly keepNames: (names: Partial<KnownNames>) => Promise<void>;
   readonly clock: Clock;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

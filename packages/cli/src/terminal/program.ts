@@ -4,6 +4,7 @@ import { addCompletion } from './completion.ts';
 import { UsageError } from './errors.ts';
 import { withGlobalOptions } from './global-options.ts';
 import { helpConfiguration, pathOf } from './help.ts';
+import type { KnownNames } from './known-names.ts';
 import { findNearest } from './nearest.ts';
 import { safeText } from './text.ts';
 
@@ -12,11 +13,13 @@ export interface ProgramHooks {
   /** Receives help and the version, before a {@link CommanderError} ends the parsing. */
   readonly answer: (text: string) => void;
   readonly print: (text: string) => Promise<void>;
+  /** Names for a shell to complete. */
+  readonly readNames: () => Promise<KnownNames>;
   readonly execute: (work: CommandWork) => Promise<void>;
 }
 
 export function buildProgram(definitions: readonly CommandDefinition[], hooks: ProgramHooks) {
-  const { version, answer, print, execute } = hooks;
+  const { version, answer, execute } = hooks;
   const program = withGlobalOptions(new Command('holdfast'))
     .usage('<command> [options]')
     .version(version, '--version', 'print the version of this program')
@@ -39,7 +42,7 @@ export function buildProgram(definitions: readonly CommandDefinition[], hooks: P
   help.action((words) => getCommand(root, words).help());
   const tell = add(root, new Command('version').description('Print the version of this program.'));
   tell.action(() => answer(`${version}\n`));
-  addCompletion(root, print);
+  addCompletion(root, hooks);
   for (const command of everyCommand(root)) command.exitOverride((error) => refuse(command, error));
   return program;
 }

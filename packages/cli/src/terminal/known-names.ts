@@ -1,0 +1,58 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import * as z from 'zod';
+
+/** Names of the deployment or vault that was listed last, for a shell to complete: none is looked up for that. */
+export const KnownNames = z.object({ resources: z.array(z.string()), points: z.array(z.string()) });
+export type KnownNames = Readonly<z.infer<typeof KnownNames>>;
+
+/** Text between two calls of the program. */
+export interface NamesFile {
+  /** `undefined` where there is none, or none that can be read. */
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
+}
+
+/** Most of each: what a person picks from. */
+const mostNames = 500;
+
+/** What a shell takes for more than a name is left out, whoever chose it. */
+const plainName = /^[\w.-]+$/;
+
+export async function readNames(file: NamesFile): Promise<KnownNames> {
+  try {
+    return KnownNames.parse(JSON.parse((await file.read()) ?? ''));
+  } catch {
+    return { resources: [], points: [] };
+  }
+}
+
+/** Keeps names for completion; those of the other kind stay. That it fails is no failure of a command. */
+export async function keepNames(file: NamesFile, names: Partial<KnownNames>): Promise<void> {
+  const known = { ...(await readNames(file)), ...names };
+  const text = JSON.stringify({ resources: plainNames(known.resources), points: plainNames(known.points) });
+  await file.write(text).catch(() => {});
+}
+
+function plainNames(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].filter((name) => plainName.test(name)).slice(0, mostNames);
+}
+
+/** The file of the person who runs the program, which nobody else may read. */
+export function namesFileOf(env: Readonly<Record<string, string | undefined>>): NamesFile {
+  const folder = path.join(
+    env['XDG_CACHE_HOME'] || path.join(env['HOME'] || homedir(), '.cache'),
+    'holdfast',
+  );
+  const file = path.join(folder, 'names.json');
+  return {
+    read: async () => readFile(file, 'utf8').catch(() => undefined),
+    async write(text) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const staged = `${file}.${process.pid}`;
+      await writeFile(staged, text, { mode: 0o600 });
+      await rename(staged, file);
+    },
+  };
+}
