@@ -270,8 +270,8 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
 
     // Points may have the same second.
     expect(recordsOf(found)).toMatchObject([
-      { path: '/dev/sdf1/log', size: 21, points: expect.toSatisfy(isSameSet(later)) },
-      { path: '/dev/sdf1/log', size: 9, points: [full] },
+      { path: '/dev/sdf1/log', bytes: 21, pointIds: expect.toSatisfy(isSameSet(later)) },
+      { path: '/dev/sdf1/log', bytes: 9, pointIds: [full] },
     ]);
     const changes = recordsOf(differing);
     const [root, data] = machine.volumeIds;
@@ -284,7 +284,7 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
       ]),
     );
     expect(changes.slice(2)).toMatchObject([
-      { path: '/dev/sdf1/log', change: 'changed', before: { size: 9 }, after: { size: 21 } },
+      { path: '/dev/sdf1/log', change: 'changed', before: { bytes: 9 }, after: { bytes: 21 } },
       { path: '/dev/sdf1/new', change: 'added' },
     ]);
   });

@@ -4,11 +4,13 @@ import {
   type PointRow,
   type PointThaw,
   quoteThaw,
+  type RestoreQuote,
   type Root,
 } from '@holdfast/engine';
 import { pricesAsOf, pricesOfClass, thawDays, ThawRequest, ThawSpeed } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { WholeNumber, documentAnswer } from '../terminal/answer.ts';
+import type { Complete } from './row-fields.ts';
 import { type DegradedFields, degradedShape } from './degraded-point.ts';
 import { ThawNeededError } from '../terminal/errors.ts';
 import type { Output } from '../terminal/output.ts';
@@ -33,7 +35,7 @@ export const quoteShape = {
   requests: WholeNumber,
   dollars: z.number(),
   seconds: z.number(),
-};
+} satisfies Complete<RestoreQuote>;
 
 export const QuotedThaw = documentAnswer(
   'with --quote, of a point that has to be thawed',

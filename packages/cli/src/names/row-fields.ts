@@ -1,7 +1,19 @@
-import { NameMarks, runStates, UnreadCounts } from '@holdfast/engine';
+import {
+  type HoldRow,
+  NameMarks,
+  type PointRow,
+  type RestoreRow,
+  type RunRow,
+  runStates,
+  UnreadCounts,
+} from '@holdfast/engine';
 import { BackupType, ErrorRecord, ResourceKind, RestoreState } from '@holdfast/engine/model';
 import * as z from 'zod';
+import { SignFields } from './suspect-point.ts';
 import { WholeNumber, Time } from '../terminal/answer.ts';
+
+/** Has a row print nothing that its form does not name: each new field is wanted here. */
+export type Complete<Row> = Record<keyof Row, z.ZodType>;
 
 /** A recovery point as the catalog has it. */
 export const pointShape = {
@@ -31,13 +43,16 @@ export const pointShape = {
   warnings: WholeNumber,
   unread: UnreadCounts.strict().optional(),
   marks: NameMarks.strict().optional(),
+  keptSigns: z
+    .array(z.strictObject({ pointId: z.string(), sourceTime: z.iso.datetime(), signs: z.array(SignFields) }))
+    .optional(),
   seconds: z.number().nonnegative(),
   rootName: z.string(),
   rootVersionId: z.string(),
   snapshotsMissing: WholeNumber.optional(),
   expiring: z.boolean().optional(),
   holds: z.array(z.string()).optional(),
-};
+} satisfies Complete<PointRow>;
 
 export const PointFields = z.strictObject(pointShape).meta({ id: 'Point' });
 
@@ -60,7 +75,7 @@ export const RunFields = z
     endedAt: Time.optional(),
     pointId: z.string().optional(),
     error: ErrorRecord.strict().optional(),
-  })
+  } satisfies Complete<RunRow>)
   .meta({ id: 'Run' });
 
 /** A restore as the catalog has it. */
@@ -76,7 +91,7 @@ export const restoreShape = {
   files: WholeNumber.optional(),
   bytes: WholeNumber.optional(),
   error: ErrorRecord.strict().optional(),
-};
+} satisfies Complete<RestoreRow>;
 
 /** What a hold keeps. */
 export const ScopeFields = z.discriminatedUnion('kind', [
@@ -96,7 +111,7 @@ export const HoldFields = z
     releasedAt: Time.optional(),
     releasedBy: z.string().optional(),
     releaseReason: z.string().optional(),
-  })
+  } satisfies Complete<HoldRow>)
   .meta({ id: 'Hold' });
 
 /** Failures of one kind, of which only the first are spelled out. */

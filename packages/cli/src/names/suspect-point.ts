@@ -93,7 +93,7 @@ export function suspectText({ point, suspicion, clean }: SuspectPoint): string {
 }
 
 const share = z.number();
-const Sign = z.discriminatedUnion('sign', [
+export const SignFields = z.discriminatedUnion('sign', [
   z.strictObject({
     sign: z.enum(['changed', 'removed', 'rewritten', 'incompressible']),
     share,
@@ -105,8 +105,8 @@ const Sign = z.discriminatedUnion('sign', [
 /** The evidence against a point, its own and that of the point since which the resource is suspect. */
 export const SuspicionFields = z
   .strictObject({
-    signs: z.array(Sign),
-    since: z.strictObject({ pointId: z.string(), sourceTime: Time, signs: z.array(Sign) }),
+    signs: z.array(SignFields),
+    since: z.strictObject({ pointId: z.string(), sourceTime: Time, signs: z.array(SignFields) }),
   })
   .meta({ id: 'Suspicion' });
 

@@ -1,4 +1,6 @@
 import { pricesAsOf, ResourceKind } from '@holdfast/engine/model';
+import type { SourceEstimate } from '@holdfast/engine';
+import type { Complete } from '../names/row-fields.ts';
 import * as z from 'zod';
 import { WholeNumber, type Printable } from '../terminal/answer.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
@@ -27,7 +29,7 @@ const estimateShape = {
     isWhole: z.boolean(),
   }),
   asked: z.strictObject({ requests: WholeNumber, dollars: Dollars, transferDollars: Dollars }),
-};
+} satisfies Complete<SourceEstimate>;
 
 /** A quote of one resource; figures of files are absent for an image. */
 export const QuoteFields = z

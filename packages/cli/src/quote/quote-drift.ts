@@ -1,6 +1,7 @@
 import { type Catalog, compareQuote, type QuoteDrift, type ResourceArn } from '@holdfast/engine';
 import { dayMs } from '@holdfast/engine/model';
 import * as z from 'zod';
+import type { Complete } from '../names/row-fields.ts';
 import { WholeNumber } from '../terminal/answer.ts';
 import { bytesText } from '../terminal/text.ts';
 import { percentText } from './print-quote.ts';
@@ -20,7 +21,7 @@ export const driftShape = {
     })
     .optional(),
   changedPerDay: z.strictObject({ quoted: Share, seen: Share, pointId: z.string() }).optional(),
-};
+} satisfies Complete<QuoteDrift>;
 
 /** Compares a resource's quote with what its backups did; `undefined` while there is no quote, or no point since. */
 export async function findDrift(
