@@ -1,8 +1,16 @@
-import { isKept, listEntries, type PointReader, type PointRow, UnknownNameError } from '@holdfast/engine';
+import {
+  isKept,
+  isOfKind,
+  listEntries,
+  type PointReader,
+  type PointRow,
+  UnknownNameError,
+} from '@holdfast/engine';
+import { lookUpPaths, openPointImage } from '@holdfast/image-files';
 import type { Connection } from '../deployment/connection.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { countText } from '../terminal/text.ts';
-import { checkHasFiles, openPoint } from './open-point.ts';
+import { isImage, openPoint } from './open-point.ts';
 import { findPointOrResource } from './resolve-point.ts';
 
 /**
@@ -29,9 +37,10 @@ export async function getNewestWith(
   let points = 0;
   for await (const point of catalog.points.list(found.resourceArn, { to: time })) {
     if (!isKept(point, now) || point.archiveClass !== undefined) continue;
-    checkHasFiles(point, 'its points are not asked for paths');
     points += 1;
-    if (await hasAll(await openPoint(connection, point), paths, signal)) return point;
+    const reader = await openPoint(connection, point);
+    const has = isImage(point) ? hasAllInImage : hasAll;
+    if (await has(reader, paths, { openSnapshots: connection.openSnapshots, signal })) return point;
   }
   throw new UnknownNameError(
     `none of ${countText(points, 'point')} of ${found.resourceArn} has ${paths.map((path) => JSON.stringify(path)).join(' and ')}; ` +
@@ -39,7 +48,9 @@ export async function getNewestWith(
   );
 }
 
-async function hasAll(reader: PointReader, paths: readonly string[], signal: AbortSignal): Promise<boolean> {
+type Reading = Pick<Connection, 'openSnapshots'> & { readonly signal: AbortSignal };
+
+async function hasAll(reader: PointReader, paths: readonly string[], { signal }: Reading): Promise<boolean> {
   for (const path of paths) {
     const entries = listEntries(reader, path, true, signal);
     const first = await entries.next();
@@ -47,4 +58,20 @@ async function hasAll(reader: PointReader, paths: readonly string[], signal: Abo
     if (first.done === true) return false;
   }
   return true;
+}
+
+async function hasAllInImage(
+  reader: PointReader,
+  paths: readonly string[],
+  options: Reading,
+): Promise<boolean> {
+  const image = openPointImage(reader, options);
+  try {
+    await lookUpPaths(image, paths);
+    return true;
+  } catch (error) {
+    // What overwrote the disk, or encrypted it, may have left no file system.
+    if (isOfKind(error, 'unknown', 'unsupported')) return false;
+    throw error;
+  }
 }

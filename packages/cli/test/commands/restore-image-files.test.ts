@@ -15,7 +15,7 @@ import { makeExtImage, makeScratch } from '@holdfast/disk/testing';
 import type { PointId } from '@holdfast/engine';
 import { MemoryCatalog, MemoryChunkIndex } from '@holdfast/engine/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { CliUnderTest } from '../cli-under-test.ts';
+import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
 /** A program of every Unix. */
 const makePipe = 'mkfifo';
@@ -138,4 +138,19 @@ test('a name that lies where somebody else has a file is left alone, and the oth
   expect(readFileSync(path.join(restored, 'var/more/third'), 'utf8')).toBe('somebody else');
   expect(other).toBe(one);
   expect(out).toMatch(/^not kept: the other names of 1 file, var\/more\/third for one/m);
+});
+
+test('restore takes a file out of the newest point of an image that has it', async () => {
+  const volumes = { volume: 'vol-0a1', record: { device: '/dev/xvda' } };
+  const without = Buffer.alloc(disk.length);
+  const newer = await cli.backUpVolumes({ ...volumes, content: without });
+  const words = ['restore', volumeArn, '--newest-with', '--to-directory', restored];
+
+  const { code } = await cli.run(...words, '--path', '/dev/xvda/etc/ssh/key');
+  const absent = await cli.run(...words, '--path', '/dev/xvda/etc/nothing');
+
+  expect(newer).not.toBe(point);
+  expect(code).toBe(0);
+  expect(readFileSync(path.join(restored, 'dev/xvda/etc/ssh/key'), 'utf8')).toBe('secret');
+  expect(absent).toMatchObject({ code: 3, err: expect.stringContaining('none of 2 points') });
 });
