@@ -1,5 +1,5 @@
 // npm run bench:find [-- --points=30] [--files=60000] [--changes=300]
-// Measures `holdfast find` over many points of a directory vault, next to one of them; see docs/restore.md.
+// Measures `holdfast find` over many points of a directory vault, next to one of them, and `holdfast usage`; see docs/restore.md.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -65,6 +65,8 @@ try {
         `| \`${glob}\` | ${name === 'source' ? points : 1} | ${versions} | ${seconds.toFixed(1)} | ${cpuSeconds.toFixed(1)} | ${Math.round(peakBytes / 2 ** 20)} |`,
       );
     }
+  const { usage } = await runMeasured({ args: [...program, 'usage', 'source', '--json', ...onVault] });
+  console.log(`usage: ${usage.seconds.toFixed(1)} s, ${usage.cpuSeconds.toFixed(1)} s CPU`);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
