@@ -65,8 +65,9 @@ export function findSuspicions(points: Iterable<PointRow>): ReadonlyMap<PointId,
 }
 
 /**
- * Finds signs that have to be noted on points that stay before others go: their own, which nothing can be compared with
- * afterwards, and those of points that go, on the next one that stays. What is noted already is left out.
+ * Finds what has to be noted on points that stay before others go: what they say themselves, where nothing could be
+ * compared with afterwards, also that it is nothing; and signs of points that go, on the next one that stays. What is noted
+ * already is left out.
  * @param points - all of the resource, in any order.
  */
 export function findSignsToKeep(
@@ -75,20 +76,23 @@ export function findSignsToKeep(
 ): ReadonlyMap<PointId, readonly KeptSigns[]> {
   const all = [...points];
   const staying = new Set(all.filter(stays).map(({ pointId }) => pointId));
+  const alone = judgeInOrder(all.filter(({ pointId }) => staying.has(pointId)));
+  const loudAlone = new Set([...alone].flatMap(({ point, signs }) => (signs.length > 0 ? point.pointId : [])));
   const carried = new Set<PointId>();
   const toKeep = new Map<PointId, readonly KeptSigns[]>();
-  for (const { point, loud } of judgeInOrder(all)) {
-    const { pointId, keptSigns = [] } = point;
+  for (const { point, signs, loud } of judgeInOrder(all)) {
+    const { pointId, sourceTime, keptSigns = [] } = point;
     if (!staying.has(pointId)) continue;
     const wanted = loud.filter(
       (one) => one.pointId === pointId || !(staying.has(one.pointId) || carried.has(one.pointId)),
     );
     for (const one of wanted) carried.add(one.pointId);
-    const missing = wanted.filter((one) => !keptSigns.some((kept) => kept.pointId === one.pointId));
-    const added = missing.map(({ sourceTime, ...kept }) => ({
-      ...kept,
-      sourceTime: sourceTime.toISOString(),
-    }));
+    // Without those that go, it would be unlike the rest.
+    const own = signs.length === 0 && loudAlone.has(pointId) ? [{ pointId, sourceTime, signs }] : [];
+    const missing = [...own, ...wanted].filter(
+      (one) => !keptSigns.some((kept) => kept.pointId === one.pointId),
+    );
+    const added = missing.map(({ sourceTime: time, ...kept }) => ({ ...kept, sourceTime: time.toISOString() }));
     if (added.length > 0) toKeep.set(pointId, [...keptSigns, ...added]);
   }
   return toKeep;
@@ -117,14 +121,15 @@ function* judgeInOrder(points: Iterable<PointRow>): Generator<Judged> {
   let loud: readonly LoudPoint[] = [];
   for (const point of inOrder) {
     const { pointId, sourceTime, keptSigns = [] } = point;
-    const signs = [...(keptSigns.find((kept) => kept.pointId === pointId)?.signs ?? [])];
+    const own = keptSigns.find((kept) => kept.pointId === pointId)?.signs;
+    const signs = [...(own ?? [])];
     for (const kept of keptSigns)
       if (kept.pointId !== pointId && !loud.some((one) => one.pointId === kept.pointId))
         loud = [...loud, { ...kept, sourceTime: new Date(kept.sourceTime) }];
     // It is made of the vault alone, and says nothing about the source; but the next point may have it as its base.
     if (point.type !== 'synthetic-full') {
       const compared = { point, before: beforeOf(point, byId, earlier) };
-      if (signs.length === 0) signs.push(...signsOf(compared, usual));
+      if (own === undefined) signs.push(...signsOf(compared, usual));
       // Those with signs, too: who changes the format of everything should be asked once.
       note(compared, usual);
       earlier.push(point);

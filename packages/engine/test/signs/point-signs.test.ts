@@ -61,6 +61,26 @@ test('a week of points that go one by one forgets no signs: what comes after is 
   expect(suspect).toEqual(Array.from({ length: 30 }, (_, at) => at + 4));
 });
 
+test('a name that every full has is a sign once: not anew on each that is the oldest by then', async () => {
+  const catalog = new MemoryCatalog();
+  const dayMs = dayMinutes * 60_000;
+  const marks = { known: 1, renamed: 0, knownExamples: ['README_DECRYPT.txt'], renamedExamples: [] };
+  const suspect: number[] = [];
+  for (let day = 0; day < 40; day += 1) {
+    const row = dayOf(day, {}, { type: 'full', basePointId: undefined, marks });
+    const now = row.sourceTime;
+    await catalog.points.put({ ...row, expiresAt: new Date(now.getTime() + 6.5 * dayMs) });
+    for (const point of await Array.fromAsync(catalog.points.listExpiring({ to: now }))) {
+      await passOnSigns(catalog, point, now);
+      await catalog.points.remove(point.pointId);
+    }
+    const points = await Array.fromAsync(catalog.points.list(row.resourceArn));
+    if (findSuspicions(points).has(row.pointId)) suspect.push(day);
+  }
+
+  expect(suspect).toEqual(Array.from({ length: 30 }, (_, day) => day));
+});
+
 test('says nothing of days like all others', () => {
   expect(findSuspicions([...quietDays, dayOf(4)]).size).toBe(0);
 });

@@ -21,7 +21,7 @@ export interface PointCounts {
   readonly storedBytes: number;
 }
 
-/** The signs of a point, as they were found when there were more points to compare it with. */
+/** The signs of a point, or that it has none, as was found when there were more points to compare it with. */
 export interface KeptSigns {
   readonly pointId: PointId;
   /** ISO 8601, UTC. */
@@ -57,7 +57,7 @@ export interface PointRow {
    * has no place for them.
    */
   readonly marks?: NameMarks;
-  /** Its own signs, and those of points before it that are gone: what comes after these is not clean either. */
+  /** Its own signs or that it has none, and those of points before it that are gone: what comes after is not clean either. */
   readonly keptSigns?: readonly KeptSigns[];
   readonly seconds: number;
   readonly rootName: string;
