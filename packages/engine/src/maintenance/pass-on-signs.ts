@@ -15,5 +15,12 @@ export async function passOnSigns(
 ): Promise<void> {
   const points = await Array.fromAsync(catalog.points.list(resourceArn));
   const toKeep = findSignsToKeep(points, (point) => isKept(point, now));
-  for (const [pointId, signs] of toKeep) await catalog.points.noteSigns(pointId, signs);
+  for (const [pointId, added] of toKeep) {
+    // Anew: while the list was read, another call may have noted signs here of a point that the list has no more.
+    const row = await catalog.points.find(pointId);
+    if (row === undefined) continue;
+    const { keptSigns = [] } = row;
+    const missing = added.filter((one) => !keptSigns.some((kept) => kept.pointId === one.pointId));
+    if (missing.length > 0) await catalog.points.noteSigns(pointId, [...keptSigns, ...missing]);
+  }
 }

@@ -77,7 +77,9 @@ export function findSignsToKeep(
   const all = [...points];
   const staying = new Set(all.filter(stays).map(({ pointId }) => pointId));
   const alone = judgeInOrder(all.filter(({ pointId }) => staying.has(pointId)));
-  const loudAlone = new Set([...alone].flatMap(({ point, signs }) => (signs.length > 0 ? point.pointId : [])));
+  const loudAlone = new Set(
+    [...alone].flatMap(({ point, signs }) => (signs.length > 0 ? point.pointId : [])),
+  );
   const carried = new Set<PointId>();
   const toKeep = new Map<PointId, readonly KeptSigns[]>();
   for (const { point, signs, loud } of judgeInOrder(all)) {
@@ -92,8 +94,11 @@ export function findSignsToKeep(
     const missing = [...own, ...wanted].filter(
       (one) => !keptSigns.some((kept) => kept.pointId === one.pointId),
     );
-    const added = missing.map(({ sourceTime: time, ...kept }) => ({ ...kept, sourceTime: time.toISOString() }));
-    if (added.length > 0) toKeep.set(pointId, [...keptSigns, ...added]);
+    const added = missing.map(({ sourceTime: time, ...kept }) => ({
+      ...kept,
+      sourceTime: time.toISOString(),
+    }));
+    if (added.length > 0) toKeep.set(pointId, added);
   }
   return toKeep;
 }

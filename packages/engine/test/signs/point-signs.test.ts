@@ -81,6 +81,33 @@ test('a name that every full has is a sign once: not anew on each that is the ol
   expect(suspect).toEqual(Array.from({ length: 30 }, (_, day) => day));
 });
 
+test('signs that another call notes while the points are listed stay noted', async () => {
+  const catalog = new MemoryCatalog();
+  const dayMs = dayMinutes * 60_000;
+  const [attack, second, last] = [dayOf(4, encrypted), dayOf(5, encrypted), dayOf(6)];
+  const now = new Date(last.sourceTime.getTime() + dayMs);
+  for (const row of [...quietDays, attack, second])
+    await catalog.points.put({ ...row, expiresAt: last.sourceTime });
+  await catalog.points.put({ ...last, expiresAt: new Date(now.getTime() + dayMs) });
+  const { points } = catalog;
+  const slowly: Pick<typeof points, 'find' | 'noteSigns' | 'list'> = {
+    find: async (pointId) => points.find(pointId),
+    noteSigns: async (...options) => points.noteSigns(...options),
+    async *list(arn) {
+      const [newest, ...others] = await Array.fromAsync(points.list(arn));
+      if (newest !== undefined) yield newest;
+      await passOnSigns(catalog, attack, now);
+      await points.remove(attack.pointId);
+      yield* others.filter(({ pointId }) => pointId !== attack.pointId);
+    },
+  };
+
+  await passOnSigns({ points: slowly as typeof points }, second, now);
+
+  const noted = (await points.find(last.pointId))?.keptSigns?.map(({ pointId }) => pointId);
+  expect(noted).toEqual([attack.pointId, second.pointId]);
+});
+
 test('says nothing of days like all others', () => {
   expect(findSuspicions([...quietDays, dayOf(4)]).size).toBe(0);
 });
