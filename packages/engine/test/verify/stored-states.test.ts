@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HoldId } from '../../src/ids.ts';
+import { pageName } from '../../src/packs/object-names.ts';
 import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { listStoredStates } from '../../src/verify/stored-states.ts';
 import { minute, Harness } from '../runs/harness.ts';
@@ -22,6 +23,22 @@ test('says of an object that the store does not have any more that it is gone', 
 
   expect(after.find(({ name }) => name === pack?.name)).toMatchObject({ problem: 'it is gone' });
   expect(after.filter(({ problem }) => problem !== undefined)).toHaveLength(1);
+});
+
+test('each point that lacks a page of its pack map is named, also where they share it', async () => {
+  const harness = new Harness('states');
+  harness.source.plant('a', harness.random.bytes(50_000));
+  const { root } = await harness.backUp('full');
+  harness.clock.advance(24 * 60 * minute);
+  const second = await harness.backUp('incremental');
+  const damaged: string[] = [];
+  expect(second.root.packMap).toEqual(root.packMap);
+  harness.clock.advance(400 * 24 * 60 * minute);
+  for (const { pack, version } of root.pagePacks) await harness.store.removeVersion(pageName(pack), version);
+
+  await statesOf(harness, ({ pointId }) => damaged.push(pointId));
+
+  expect(damaged.toSorted()).toEqual([root.point, second.root.point].toSorted());
 });
 
 test('an object counts as needed until the last of the points that need it, and holds end nothing early', async () => {
