@@ -30,3 +30,14 @@ test('hands out stretches while a range is being cut, and waits for what follows
 
   expect((await next).value).toMatchObject({ index: 3, from: 'Yw==' });
 });
+
+test('ends at once for all that take from it, also for who waits for what follows a range', async () => {
+  const shards = new ShardQueue().shards();
+  await shards.next();
+  const waiting = shards.next();
+
+  await shards.return();
+
+  expect(await waiting).toEqual({ done: true, value: undefined });
+  expect(await shards.next()).toEqual({ done: true, value: undefined });
+});

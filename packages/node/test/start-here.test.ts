@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ShardQueue } from '../src/workers/shard-queue.ts';
 import { startHere } from '../src/workers/start-here.ts';
 
 const never = new Promise<never>(() => {});
@@ -78,4 +79,36 @@ test('fails as the others fail, after the task that it is at', async () => {
 
   await expect(run).rejects.toThrow('a worker died');
   expect(done).toEqual([1]);
+});
+
+test('fails with a listing of its own that fails while the others wait for what follows', async () => {
+  const tasks = new ShardQueue().shards();
+  const vanished = new Error('the directory vanished');
+  const waits = Promise.withResolvers<void>();
+
+  const run = startHere(tasks, async () => waits.promise, {
+    patience: Promise.resolve(),
+    joinIn: async () => {
+      const next = tasks.next();
+      waits.reject(vanished);
+      await next;
+    },
+  });
+
+  await expect(run).rejects.toBe(vanished);
+});
+
+test('fails with a listing of the others that fails while its own part waits for what follows', async () => {
+  const tasks = new ShardQueue().shards();
+  await tasks.next();
+
+  const run = startHere(tasks, async () => {}, {
+    patience: Promise.resolve(),
+    joinIn: async () => {
+      await tasks.return();
+      throw new Error('a worker died');
+    },
+  });
+
+  await expect(run).rejects.toThrow('a worker died');
 });

@@ -215,8 +215,8 @@ async function protectAll(
 ): Promise<number> {
   const ofType = plan.base === undefined ? localShardLimits : incrementalShardLimits;
   const job = { directory, vaultRoot: vault.root, plan, limits: limits ?? ofType };
-  const queue = new ShardQueue();
-  const tasks = thenCall(onLastShard, queue.shards());
+  const queue = new ShardQueue(onLastShard);
+  const tasks = queue.shards();
   let [files, bytes] = [0, 0];
   const add = (shard: ProtectedShard): void => {
     files += shard.files;
@@ -251,9 +251,4 @@ async function protectAll(
     );
   }
   return queue.count;
-}
-
-async function* thenCall<Item>(call: () => void, items: AsyncIterable<Item>): AsyncGenerator<Item> {
-  yield* items;
-  call();
 }

@@ -12,6 +12,9 @@ export interface CutNews {
   readonly following: readonly Omit<ShardJson, 'index'>[];
 }
 
+/** Shards that any number of takers share; whoever ends them ends them for all, also for who waits. */
+export type Shards = Required<Omit<AsyncIterableIterator<ShardJson, undefined>, 'throw'>>;
+
 /**
  * The shards of a backup whose workers share the listing. The first shard is the whole source; a worker that takes a
  * range cuts its own shard off, and tells what follows while it protects that. As only the last range is ever cut,
@@ -19,12 +22,16 @@ export interface CutNews {
  */
 export class ShardQueue {
   readonly #waiting: ShardJson[] = [];
+  readonly #onLast: () => void;
   #count = 0;
   /** True while a worker has the last range and has not told what follows. */
   #cutting = false;
+  #ended = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor() {
+  /** @param onLast - called when the last shard has been given out. */
+  constructor(onLast: () => void = () => {}) {
+    this.#onLast = onLast;
     this.#add({});
   }
 
@@ -35,23 +42,47 @@ export class ShardQueue {
   take({ following }: CutNews): void {
     this.#cutting = false;
     for (const shard of following) this.#add(shard);
-    this.#changed.resolve();
+    this.#wake();
   }
 
-  /** The shards as they become known. A shard without a stretch is a range that its worker has to cut. */
-  async *shards(): AsyncGenerator<ShardJson, void, undefined> {
-    for (;;) {
-      const next = this.#waiting.shift();
-      if (next !== undefined) {
-        if (next.stretch === undefined) this.#cutting = true;
-        yield next;
-      } else if (this.#cutting) {
+  /**
+   * The shards as they become known, for any number of takers. A shard without a stretch is a range that its worker has
+   * to cut. No generator: that would end only after a taker had its shard who waits for a worker that has failed.
+   */
+  shards(): Shards {
+    return {
+      next: async () => this.#next(),
+      return: async () => {
+        this.#ended = true;
+        this.#wake();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  async #next(): Promise<IteratorResult<ShardJson, undefined>> {
+    while (!this.#ended) {
+      const value = this.#waiting.shift();
+      if (value !== undefined) {
+        if (value.stretch === undefined) this.#cutting = true;
+        return { done: false, value };
+      }
+      if (this.#cutting) {
         await this.#changed.promise;
-        this.#changed = Promise.withResolvers<void>();
       } else {
-        return;
+        this.#ended = true;
+        this.#onLast();
       }
     }
+    return { done: true, value: undefined };
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
   }
 
   #add(shard: Omit<ShardJson, 'index'>): void {

@@ -1,11 +1,11 @@
 /**
  * Does tasks one after the other in this thread, and with others beside it if that takes a while: for work that is
  * probably over before another thread has started.
- * @param tasks - both sides take from them. They end early if this side fails.
+ * @param tasks - both sides take from them. They end early if this side fails, also for who waits for the next one.
  * @param patience - settles when the others shall join in; they are not called if all is done before.
  */
 export async function startHere<Task>(
-  tasks: AsyncGenerator<Task, void, undefined>,
+  tasks: AsyncIterator<Task, void, undefined>,
   doTask: (task: Task) => Promise<void>,
   { patience, joinIn }: { readonly patience: Promise<unknown>; readonly joinIn: () => Promise<void> },
 ): Promise<void> {
@@ -24,7 +24,7 @@ export async function startHere<Task>(
     return 'done';
   };
   const here = work();
-  here.catch(() => void tasks.return());
+  here.catch(() => void tasks.return?.());
   try {
     if ((await Promise.race([here, patience])) !== 'done') await joinIn();
     await here;
