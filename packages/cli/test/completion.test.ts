@@ -111,4 +111,9 @@ test('offers nothing, and fails nothing, where what was kept cannot be read or w
   expect(await offersOf(cli, 'restore', '')).toEqual([nothingElse]);
   cli.names = namesFileOf({ XDG_CACHE_HOME: file });
   expect((await cli.run('resources')).code).toBe(0);
+  cli.names = namesFileOf({}, () => {
+    throw new Error('this user has no home');
+  });
+  expect((await cli.run('resources')).code).toBe(0);
+  expect(await offersOf(cli, 'restore', '')).toEqual([nothingElse]);
 });

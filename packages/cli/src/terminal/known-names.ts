@@ -9,10 +9,12 @@ export type KnownNames = Readonly<z.infer<typeof KnownNames>>;
 
 /** Text between two calls of the program. */
 export interface NamesFile {
-  /** `undefined` where there is none, or none that can be read. */
+  /** `undefined` where names are not kept; fails where they cannot be read. */
   read(): Promise<string | undefined>;
   write(text: string): Promise<void>;
 }
+
+const fileName = 'names.json';
 
 /** Most of each: what a person picks from. */
 const mostNames = 500;
@@ -39,17 +41,22 @@ function plainNames(names: readonly string[]): readonly string[] {
   return [...new Set(names)].filter((name) => plainName.test(name)).slice(0, mostNames);
 }
 
-/** The file of the person who runs the program, which nobody else may read. */
-export function namesFileOf(env: Readonly<Record<string, string | undefined>>): NamesFile {
-  const folder = path.join(
-    env['XDG_CACHE_HOME'] || path.join(env['HOME'] || homedir(), '.cache'),
-    'holdfast',
-  );
-  const file = path.join(folder, 'names.json');
+/**
+ * The file of the person who runs the program, which nobody else may read.
+ * @param findHome - throws where the system knows none, as of a user of a container that has only a number.
+ */
+export function namesFileOf(
+  env: Readonly<Record<string, string | undefined>>,
+  findHome: () => string = homedir,
+): NamesFile {
+  const findFolder = (): string =>
+    path.join(env['XDG_CACHE_HOME'] || path.join(env['HOME'] || findHome(), '.cache'), 'holdfast');
   return {
-    read: async () => readFile(file, 'utf8').catch(() => undefined),
+    read: async () => readFile(path.join(findFolder(), fileName), 'utf8'),
     async write(text) {
+      const folder = findFolder();
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      const file = path.join(folder, fileName);
       const staged = `${file}.${process.pid}`;
       await writeFile(staged, text, { mode: 0o600 });
       await rename(staged, file);
