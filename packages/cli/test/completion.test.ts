@@ -95,6 +95,7 @@ test('keeps names where only their owner reads them, and none that means more to
   const { cli, file } = await withNames();
   await cli.plantResource();
   await cli.plantResource({ arn: 'arn:aws:s3:::$(reboot)' as ResourceArn });
+  await cli.plantResource({ arn: 'holdfast:directory:host:/srv/--yes' as ResourceArn });
 
   await cli.run('resources');
 

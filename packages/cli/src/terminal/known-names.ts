@@ -19,8 +19,8 @@ const fileName = 'names.json';
 /** Most of each: what a person picks from. */
 const mostNames = 500;
 
-/** What a shell takes for more than a name is left out, whoever chose it. */
-const plainName = /^[\w.-]+$/;
+/** What a shell, or this program, takes for more than a name is left out, whoever chose it: options, too. */
+const plainName = /^[\w.][\w.-]*$/;
 
 export async function readNames(file: NamesFile): Promise<KnownNames> {
   try {
