@@ -151,6 +151,46 @@ test('names everything that is not, each with what to do', async () => {
   });
 });
 
+/** As CloudFormation knows it, and as S3 does. */
+const bounded = (bucket: object | string, role: object | string, tls: number | string) => ({
+  ...denial('OnlyWritersWrite', 's3:PutObject'),
+  Principal: { AWS: '*' },
+  NotResource: typeof bucket === 'string' ? `${bucket}/audit/*` : { 'Fn::Join': ['', [bucket, '/audit/*']] },
+  Condition: { ArnNotEquals: { 'aws:PrincipalArn': [role] }, NumericLessThan: { 's3:TlsVersion': tls } },
+});
+
+test.for([
+  ['denies what it did', {}, undefined],
+  [
+    'spares another one',
+    { 'aws:PrincipalArn': ['arn:aws:iam::1:role/w', 'arn:aws:iam::1:role/x'] },
+    'condition',
+  ],
+  ['spares who has a tag', { 'aws:PrincipalTag/a': 'b' }, 'condition'],
+  ['spares more of the bucket', { NotResource: 'arn:aws:s3:::v/*' }, 'statement'],
+  ['is for one person', { Principal: { AWS: 'arn:aws:iam::1:user/u' } }, 'statement'],
+  ['is for everybody, said otherwise', { Principal: '*' }, undefined],
+] as const)('sees whether a denial of the vault %s', async ([, change, changed]) => {
+  const deployed = bounded({ 'Fn::GetAtt': ['Vault', 'Arn'] }, { 'Fn::GetAtt': ['Role', 'Arn'] }, 1.2);
+  const { Condition, ...rest } = bounded('arn:aws:s3:::v', 'arn:aws:iam::1:role/w', '1.2');
+  const actual =
+    changed === 'condition'
+      ? { ...rest, Condition: { ...Condition, ArnNotEquals: { ...Condition.ArnNotEquals, ...change } } }
+      : { ...rest, Condition, ...change };
+  const what = 'policy of the bucket';
+  const Properties = { Bucket: { Ref: 'Vault' }, PolicyDocument: { Statement: [deployed] } };
+  cli.templates = {
+    ...cli.templates,
+    HoldfastStorage: {
+      Resources: { Vault: vault, VaultPolicy: { Type: 'AWS::S3::BucketPolicy', Properties } },
+    },
+  };
+  cli.protection = [{ what, value: { Statement: [actual] } }];
+
+  const finding = 'attention: somebody has changed or removed OnlyWritersWrite: deploy HoldfastStorage again';
+  expect(await attention()).toEqual(changed === undefined ? {} : { [what]: finding });
+});
+
 test('a trail that belongs to somebody else says nothing about those of the account', async () => {
   const elsewhere = { TrailARN: 'org', problem: 'reading trail org is not possible' };
   const what = 'trails over the bucket';
