@@ -2,13 +2,14 @@ import { ListObjectVersionsCommand, PutBucketVersioningCommand, PutObjectCommand
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { GetBucketTaggingCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
 import { holdfast } from './support/command-line.ts';
 import { describeUnless, findGap } from '../support/gaps.ts';
 import { patienceMs } from '../support/patience.ts';
-import { arnOfBucket, listPoints, newestRun, runGoodCycle } from './support/cycles.ts';
+import { arnOfBucket, listPoints, newestRun } from './support/cycles.ts';
 import { assembly, openApp } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
 import { waitForEnd } from './support/executions.ts';
@@ -24,12 +25,24 @@ const { commands } = testBuckets.sources;
 const arn = arnOfBucket(commands);
 let bucket: SourceBucket;
 let first: ExpectedState;
+/** What the account had without a plan before the bucket was opted in, and after. */
+let uncovered: { readonly before: readonly string[]; readonly after: readonly string[] };
+/** What became of opting it in. */
+let optedIn: { readonly status: string; readonly tags: unknown };
 
 beforeAll(async () => {
   await makeTargets(app);
-  bucket = await makeSource(app, commands, { plan: testPlans.commands, objects: 30 });
+  bucket = await makeSource(app, commands, { plan: 'nobody', objects: 30 });
+  await untag(app, commands);
   first = bucket.state();
-  await runGoodCycle(app, testPlans.commands, 'full');
+  const before = await listUncovered();
+  const { execution } = (await run('protect', commands, '--plan', testPlans.commands)) as {
+    execution: string;
+  };
+  const { status } = await waitForEnd(app.sfn, execution);
+  const { TagSet } = await app.s3.send(new GetBucketTaggingCommand({ Bucket: commands }));
+  optedIn = { status, tags: TagSet };
+  uncovered = { before, after: await listUncovered() };
   await bucket.put('first/a/0.txt', Buffer.from('changed'));
   await bucket.remove('first/b/1.txt');
   await bucket.put('added.txt', Buffer.from('added'));
@@ -53,7 +66,41 @@ async function run(...argv: string[]): Promise<unknown> {
   }
 }
 
+async function listUncovered(): Promise<string[]> {
+  const { resources } = (await run('coverage')) as {
+    resources: readonly { resourceArn: string; coverage: string }[];
+  };
+  return resources.flatMap((one) => (one.coverage === 'no-plan' ? [one.resourceArn] : []));
+}
+
 describe('the command line, over the wire', () => {
+  test('says what of the account has no plan, and opts it in: tag and first backup', async () => {
+    expect(uncovered.before).toContain(arn);
+    expect(optedIn).toEqual({
+      status: 'SUCCEEDED',
+      tags: [{ Key: 'holdfast:plan', Value: testPlans.commands }],
+    });
+    expect(uncovered.after).not.toContain(arn);
+    const [full] = await listPoints(app, arn);
+    expect(full?.type).toBe('full');
+  });
+
+  test('says what a resource costs, and writes down how its points are locked', async () => {
+    expect(await run('usage', commands)).toMatchObject({
+      resources: [{ resourceArn: arn, plan: testPlans.commands, dollars: expect.any(Number) }],
+    });
+
+    const directory = await mkdtemp(join(tmpdir(), 'holdfast-e2e-'));
+    try {
+      expect(await run('evidence', commands, '--out', directory)).toMatchObject({
+        objects: { byMode: { governance: expect.any(Number) }, problemCount: 0 },
+      });
+      expect((await readdir(directory)).sort()).toEqual(['evidence.html', 'evidence.json', 'objects.jsonl']);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
   test('backs up one resource and shows its point', async () => {
     const { point, run: ended } = (await run('backup', commands, '--wait')) as {
       point: { pointId: string; type: string };
@@ -122,6 +169,9 @@ describe('the command line, over the wire', () => {
     const { code } = await holdfast('restore', full?.pointId ?? '', ...target, '--wait');
 
     expect(code).toBe(0);
+    expect([await run('restores', '--resource', commands)].flat()).toEqual(
+      expect.arrayContaining([expect.objectContaining({ pointId: full?.pointId, state: 'completed' })]),
+    );
     expect(await compareBucket(app.s3, testBuckets.restored, 'commands/', first)).toEqual([]);
   });
 
