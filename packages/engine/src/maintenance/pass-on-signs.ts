@@ -1,6 +1,7 @@
+import type { PointId } from '../ids.ts';
 import { isKept } from '../points/kept-point.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
+import type { KeptSigns, PointRow } from '../ports/catalog/points.ts';
 import { findSignsToKeep } from '../signs/point-signs.ts';
 
 /**
@@ -21,6 +22,18 @@ export async function passOnSigns(
     if (row === undefined) continue;
     const { keptSigns = [] } = row;
     const missing = added.filter((one) => !keptSigns.some((kept) => kept.pointId === one.pointId));
-    if (missing.length > 0) await catalog.points.noteSigns(pointId, [...keptSigns, ...missing]);
+    const noted = notedOf(pointId, [...keptSigns, ...missing]);
+    if (missing.some((one) => noted.includes(one))) await catalog.points.noteSigns(pointId, noted);
   }
+}
+
+/**
+ * Its own, and of others the first and the last: until when later points are suspect the last says. Each may name long
+ * paths, and a row of DynamoDB has 400 KB: with all of them it could not be written any more, and nothing would expire.
+ */
+function notedOf(pointId: PointId, signs: readonly KeptSigns[]): readonly KeptSigns[] {
+  const own = signs.filter((one) => one.pointId === pointId);
+  const others = signs.filter((one) => one.pointId !== pointId);
+  others.sort((a, b) => Date.parse(a.sourceTime) - Date.parse(b.sourceTime));
+  return [...own, ...others.slice(0, 1), ...others.slice(1).slice(-1)];
 }

@@ -108,6 +108,34 @@ test('signs that another call notes while the points are listed stay noted', asy
   expect(noted).toEqual([attack.pointId, second.pointId]);
 });
 
+test('of points with signs that go, one that stays for long keeps the first and the last', async () => {
+  const catalog = new MemoryCatalog();
+  const hours = Array.from({ length: 100 }, (_, hour) =>
+    dayOf(5 + hour / 24, encrypted, { basePointId: quietDays[3]?.pointId }),
+  );
+  const [first, last] = [hours[0] as PointRow, hours.at(-1) as PointRow];
+  const stays = dayOf(10);
+  for (const row of [...quietDays, ...hours]) await catalog.points.put({ ...row, expiresAt: row.sourceTime });
+  await catalog.points.put({ ...stays, expiresAt: dayOf(100).sourceTime });
+
+  for (const point of hours) {
+    await passOnSigns(catalog, point, stays.sourceTime);
+    await catalog.points.remove(point.pointId);
+  }
+  const after = [dayOf(12), dayOf(36), dayOf(40)];
+  const suspicions = findSuspicions([
+    ...(await Array.fromAsync(catalog.points.list(stays.resourceArn))),
+    ...after,
+  ]);
+
+  expect((await catalog.points.find(stays.pointId))?.keptSigns).toHaveLength(2);
+  expect(after.map(({ pointId }) => suspicions.get(pointId)?.since.pointId)).toEqual([
+    first.pointId,
+    last.pointId,
+    undefined,
+  ]);
+});
+
 test('says nothing of days like all others', () => {
   expect(findSuspicions([...quietDays, dayOf(4)]).size).toBe(0);
 });

@@ -57,7 +57,10 @@ export interface PointRow {
    * has no place for them.
    */
   readonly marks?: NameMarks;
-  /** Its own signs or that it has none, and those of points before it that are gone: what comes after is not clean either. */
+  /**
+   * Its own signs or that it has none, and those of points before it that are gone, of many the first and the last: what
+   * comes after is not clean either.
+   */
   readonly keptSigns?: readonly KeptSigns[];
   readonly seconds: number;
   readonly rootName: string;
