@@ -127,16 +127,22 @@ async function runAsDocumented(
   names: readonly (readonly [string, string])[],
 ): Promise<void> {
   const command = names.reduce((line, [theirs, ours]) => line.replaceAll(theirs, ours), text);
-  const [, argv] = /^(?:npx )?holdfast (.*)$/.exec(command) ?? [];
+  const [, argv, filter] = /^(?:npx )?holdfast (.*?)(?: \| (jq .*))?$/.exec(command) ?? [];
   if (argv === undefined) {
-    await run('bash', ['-euo', 'pipefail', '-c', command], {
-      cwd: directory,
-      env: { ...process.env, ...variables },
-    });
-  } else {
-    const { code, err } = await holdfast(...wordsOf(argv));
-    expect({ command, code, err }).toEqual({ command, code: 0, err: expect.any(String) });
+    await runInShell(command);
+    return;
   }
+  const { code, out, err } = await holdfast(...wordsOf(argv));
+  expect({ command, code, err }).toEqual({ command, code: 0, err: expect.any(String) });
+  // A field that is not there would be `null`.
+  if (filter !== undefined) expect(await runInShell(filter, out)).not.toContain('null');
+}
+
+async function runInShell(command: string, input = ''): Promise<string> {
+  const env = { ...process.env, ...variables };
+  const running = run('bash', ['-euo', 'pipefail', '-c', command], { cwd: directory, env });
+  running.child.stdin?.end(input);
+  return (await running).stdout;
 }
 
 beforeAll(async () => {
