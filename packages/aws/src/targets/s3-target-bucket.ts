@@ -69,6 +69,13 @@ export class S3TargetBucket implements TargetBucket {
 
   async hide(object: PlacedObject, signal?: AbortSignal): Promise<'hidden' | 'changed'> {
     const key = Buffer.from(object.path).toString('utf8');
+    // The SDK leaves an empty header out, and with it the condition.
+    if (object.changeToken === '')
+      throw new TargetEntryError(
+        'unfit',
+        key,
+        'was listed without an ETag, by which S3 could tell that it is the same still; delete it by hand',
+      );
     const command = new DeleteObjectCommand({
       Bucket: this.#bucket,
       Key: key,
