@@ -218,7 +218,9 @@ class GatewayHandler {
     const own = await this.#answerOwn(request, message, body);
     if (own) return sendAfterBody(message, response, own);
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
     const answer = await this.#upstream.forward(message, body, gone.signal);
     const reviewed = request.service === 's3' ? this.#archive.review(request, answer) : undefined;
     if (reviewed === undefined || 'headers' in reviewed) return relay(answer, response, reviewed?.headers);
