@@ -92,7 +92,7 @@ test('tells a watching person how far it is', async () => {
 
   const { err } = await cli.run('verify', root.point);
 
-  expect(err).toBe('verify: 1 of 2 files, 0 B\n');
+  expect(err).toBe('verify: 1 of 2 files, 0 B, 50 %\n');
 });
 
 test('reads what several points share once, and names the files of each that is affected', async () => {
