@@ -24,8 +24,10 @@ export async function readLogicalVolumes(
 ): Promise<LogicalVolumes> {
   if (physical.length === 0) return { places: [], notices: [] };
   const sources = physical.map(({ source }) => source);
-  const { groups, notices } = await readVolumeGroups(sources, signal);
+  const { groups, sources: used, notices } = await readVolumeGroups(sources, signal);
   const places: LogicalVolumePlace[] = [];
+  // Another copy of a physical volume may count, though nothing in it has changed.
+  const lying = used.map((index) => physical[index]?.place).join();
   for (const group of groups)
     for (const { name, uuid, open } of group.volumes) {
       const path = `/dev/${group.name}/${name}`;
@@ -34,7 +36,7 @@ export async function readLogicalVolumes(
         group: group.name,
         path,
         mapperPath,
-        found: await openPart({ path, place: `${uuid} ${group.version}`, open, signal }),
+        found: await openPart({ path, place: `${uuid} ${group.version} ${lying}`, open, signal }),
       });
     }
   return { places, notices };

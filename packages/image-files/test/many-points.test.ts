@@ -1,6 +1,15 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { debugfs, makeExtImage, makeScratch } from '@holdfast/disk/testing';
+import {
+  dataAt,
+  debugfs,
+  groupText,
+  makeExtImage,
+  makeScratch,
+  physicalIds,
+  volumeText,
+  writePhysicalVolume,
+} from '@holdfast/disk/testing';
 import { openVault, parseGlob, PointReader, type Root } from '@holdfast/engine';
 import {
   FakeClock,
@@ -249,4 +258,31 @@ test('snapshots of another lineage are compared file by file, and one that is go
   expect(await find([other, next], 'hosts', options)).toEqual(['/etc/hosts (unclear): 14 B in 1']);
   expect(await diff(next, other, options)).toEqual(['changed /dev/xvdb/d3/daily.log']);
   expect(notices.join()).toContain('snapshot snap-gone does not exist any more');
+});
+
+test('of a disk that is there twice, what the one has is not taken for what the other has', async () => {
+  const one = makeTree('one', { 'one.txt': 'x' });
+  const other = path.join(scratch.path, 'other');
+  copyFileSync(one, other);
+  debugfs(other, ['ln one.txt other.txt', 'rm one.txt']);
+  const text = groupText(volumeText('files', [{ start: 0, count: 64, stripes: '"pv0", 0' }]), 3, 'vg');
+  const volumes = [one, other].map((file, index) => {
+    const content = Buffer.alloc(6 * 2 ** 20);
+    writePhysicalVolume(content, physicalIds[0] ?? '', text);
+    readFileSync(file).copy(content, dataAt);
+    return { volume: `vol-1${index}`, content, blockBytes, record: { device: `/dev/sd${'fg'[index]}` } };
+  });
+  const before = await putImagePoint(services, { volumes });
+  const after = await putImagePoint(services, { volumes: volumes.toReversed() });
+  const keys = await openVault(services);
+
+  const found = await find(
+    [after, before].map((root) => new PointReader(services.store, keys, root)),
+    'o*.txt',
+  );
+
+  expect(found.map((line) => line.replace(/:.*/, ''))).toEqual([
+    '/dev/vg/files/one.txt (gone)',
+    '/dev/vg/files/other.txt (there)',
+  ]);
 });

@@ -16,6 +16,8 @@ export interface VolumeGroup {
 
 export interface FoundGroups {
   readonly groups: readonly VolumeGroup[];
+  /** Which of the sources, by their number, they lie on; of copies of one, that which counts. */
+  readonly sources: readonly number[];
   /** Parts that could not be read, or contradict something else. */
   readonly notices: readonly string[];
 }
@@ -41,13 +43,15 @@ export async function readVolumeGroups(
   const disks = new Map<string, PhysicalVolume>();
   const groups = new Map<string, { readonly name: string; readonly section: LvmSection }>();
   const notices: string[] = [];
-  const add = (disk: PhysicalVolume): void => {
+  const used: number[] = [];
+  const add = (disk: PhysicalVolume, index: number): void => {
     notices.push(...disk.notices);
     if (disks.has(disk.id)) {
       notices.push(`physical volume ${disk.id} is there twice; the first one is used`);
       return;
     }
     disks.set(disk.id, disk);
+    used.push(index);
     for (const [name, section] of disk.metadata ?? []) {
       if (!isSection(section)) continue;
       const id = textOf(section, 'id');
@@ -59,7 +63,7 @@ export async function readVolumeGroups(
   for (const [index, source] of sources.entries()) {
     try {
       const disk = await readPhysicalVolume(source, signal);
-      if (disk !== undefined) add(disk);
+      if (disk !== undefined) add(disk, index);
     } catch (error) {
       if (!(error instanceof DiskDamagedError)) throw error;
       notices.push(`source ${index} cannot be used: ${error.message}`);
@@ -72,6 +76,7 @@ export async function readVolumeGroups(
       version: numberOf(section, 'seqno'),
       volumes: volumesOf(section, disks),
     })),
+    sources: used,
     notices,
   };
 }

@@ -200,5 +200,9 @@ test.each([
   const [disk] = makeDisks();
   writePhysicalVolume(disk, physicalIds[0] ?? '', text);
 
-  expect(await read(disk)).toEqual({ groups: [], notices: [expect.stringMatching(/LVM metadata has/)] });
+  expect(await read(disk)).toEqual({
+    groups: [],
+    sources: [0],
+    notices: [expect.stringMatching(/LVM metadata has/)],
+  });
 });
