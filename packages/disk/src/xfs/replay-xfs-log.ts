@@ -21,6 +21,12 @@ const chunkBytes = 128;
 const mostBufferBytes = 65_536;
 /** Buffers that overlap were the same blocks at different times: they are never many. */
 const mostOverlappingBytes = 2 ** 20;
+/** So many of one sector, on average. */
+const mostOverlapping = 4;
+/** Inodes are made so many at once, or as many as a block has. */
+const inodesMadeAtOnce = 64;
+/** So many new ones, with what is then logged of each, are more than a log of 64 MiB has. */
+const mostFreshInodes = 2 ** 18;
 /** An inode that changed more often is replayed once, and kept. */
 const fewChanges = 8;
 
@@ -82,7 +88,10 @@ class LoggedChanges {
   readonly #byBlock = new Map<number, Stretch[]>();
   /** Buffers that were freed later on, and how often: what was logged of them before is not put back. */
   readonly #cancelled = new Map<string, number>();
+  /** The same, by their place alone. */
+  readonly #cancelledAt = new Map<number, number>();
   readonly #open = new Set<string>();
+  #freshInodes = 0;
   #order = 0;
 
   constructor(volume: XfsVolume) {
@@ -96,9 +105,10 @@ class LoggedChanges {
   add(transactions: readonly (readonly LogItem[])[]): void {
     for (const item of transactions.flat())
       if (item.type === types.buffer) {
-        const { flags, key } = bufferOf(item);
-        if ((flags & bufferFlags.cancelled) !== 0)
-          this.#cancelled.set(key, (this.#cancelled.get(key) ?? 0) + 1);
+        const { flags, key, at } = bufferOf(item);
+        if ((flags & bufferFlags.cancelled) === 0) continue;
+        addTo(this.#cancelled, key, 1);
+        addTo(this.#cancelledAt, at, 1);
       }
     for (const items of transactions) {
       // Buffers come first, as inodes are in some of them; what frees them comes last.
@@ -152,20 +162,23 @@ class LoggedChanges {
 
   /** Inodes that were made where there were none. */
   #addFresh(item: LogItem): void {
-    const { superblock } = this.#volume;
-    const { groupBlocks, groupBlockBits, blockBytes, inodeBits, inodeBytes, metadataUuid } = superblock;
+    const { groupBlockBits, blockBytes, inodeBits, inodeBytes, metadataUuid } = this.#volume.superblock;
     const fields = new Fields(item.pieces[0] ?? new Uint8Array(), 'new inodes in the log', 'big');
     const [group, first, count, bytes, length] = [4, 8, 12, 16, 20].map((at) => fields.u32(at));
     if (group === undefined || first === undefined || count === undefined || length === undefined) return;
-    if (bytes !== inodeBytes || count * inodeBytes !== length * blockBytes)
+    if (
+      bytes !== inodeBytes ||
+      count * inodeBytes !== length * blockBytes ||
+      count > Math.max(inodesMadeAtOnce, blockBytes / inodeBytes)
+    )
       throw damaged(`has ${count} new inodes of ${bytes} bytes in ${length} blocks`);
-    const at = (group * groupBlocks + first) * blockBytes;
-    const end = at + length * blockBytes;
-    for (const key of this.#cancelled.keys()) {
-      const place = Number(key.split(' ')[0]) * unitBytes;
-      if (place >= at && place < end) return;
-    }
-    const before = group * 2 ** (groupBlockBits + inodeBits) + first * 2 ** inodeBits;
+    this.#freshInodes += count;
+    if (this.#freshInodes > mostFreshInodes) throw damaged(`has more than ${mostFreshInodes} new inodes`);
+    const stored = group * 2 ** groupBlockBits + first;
+    const at = this.#volume.locateBlocks(stored, length, 'a change in the log') * blockBytes;
+    for (let block = 0; block < length; block += 1)
+      if (this.#cancelledAt.has(at + block * blockBytes)) return;
+    const before = stored * 2 ** inodeBits;
     for (let index = 0; index < count; index += 1)
       this.#stretch(at + index * inodeBytes, inodeBytes).changes.push({
         ...this.#next(),
@@ -190,11 +203,10 @@ class LoggedChanges {
   }
 
   #endCancellation(item: LogItem): void {
-    const { flags, key } = bufferOf(item);
-    const count = this.#cancelled.get(key) ?? 0;
+    const { flags, key, at } = bufferOf(item);
     if ((flags & bufferFlags.cancelled) === 0) return;
-    if (count > 1) this.#cancelled.set(key, count - 1);
-    else this.#cancelled.delete(key);
+    addTo(this.#cancelled, key, -1);
+    addTo(this.#cancelledAt, at, -1);
   }
 
   #next(): { readonly order: number } {
@@ -238,6 +250,8 @@ class LoggedChanges {
     if (touching.size === 0) return this.#volume.source.read(offset, length, signal);
     // Checksums cover all of a buffer, and so what overlaps it counts, too.
     for (;;) {
+      if (touching.size > mostOverlapping * Math.ceil((to - from) / unitBytes + 1))
+        throw damaged('has too much that overlaps');
       from = Math.min(from, ...[...touching].map(({ at }) => at));
       to = Math.max(to, ...[...touching].map(({ at, bytes }) => at + bytes));
       if (to - from > length + mostOverlappingBytes) throw damaged('has too much that overlaps');
@@ -280,6 +294,13 @@ class LoggedChanges {
       if (stretch.changes.length > fewChanges && !stretch.changes.some(({ kind }) => kind === 'pieces'))
         keepOutcome(stretch, within(stretch), stretches);
   }
+}
+
+/** Without those of which there are none. */
+function addTo<Key>(counts: Map<Key, number>, key: Key, more: number): void {
+  const count = (counts.get(key) ?? 0) + more;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
 }
 
 function keepOutcome(inode: Stretch, bytes: Uint8Array, others: readonly Stretch[]): void {

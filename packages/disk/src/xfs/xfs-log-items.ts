@@ -16,9 +16,10 @@ export interface LogItem {
 }
 
 interface OpenItem {
-  /** Of all pieces that it is to have; 0 before the first. */
-  total: number;
-  readonly pieces: Uint8Array[];
+  /** Of all pieces that it is to have. */
+  readonly total: number;
+  /** Each in the parts that it is logged in. */
+  readonly pieces: Uint8Array[][];
 }
 
 interface Transaction {
@@ -63,22 +64,28 @@ function addPiece(transaction: Transaction, piece: Uint8Array, isRest: boolean):
   }
   const item = items.at(-1);
   if (isRest) {
-    const last = item?.pieces.pop();
-    if (item === undefined || last === undefined) throw damaged('goes on with what did not begin');
-    item.pieces.push(concatenated([last, piece]));
+    const last = item?.pieces.at(-1);
+    if (last === undefined) throw damaged('goes on with what did not begin');
+    last.push(piece);
     return;
   }
   if (item === undefined || item.pieces.length === item.total)
-    items.push({ total: new Fields(piece, 'a change in the log').u16(2), pieces: [piece] });
-  else item.pieces.push(piece);
+    items.push({ total: new Fields(piece, 'a change in the log').u16(2), pieces: [[piece]] });
+  else item.pieces.push([piece]);
 }
 
 function itemsOf({ lsn, items }: Transaction): readonly LogItem[] {
-  return items.map(({ total, pieces }) => {
+  return items.map(({ total, pieces: logged }) => {
+    const pieces = logged.map(joined);
     const [first = new Uint8Array()] = pieces;
     if (pieces.length !== total) throw damaged(`has ${pieces.length} of ${total} pieces of a change`);
     return { type: new Fields(first, 'a change in the log').u16(0), lsn, pieces };
   });
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  return only !== undefined && parts.length === 1 ? only : concatenated(parts);
 }
 
 function damaged(what: string): DiskDamagedError {

@@ -145,6 +145,14 @@ function retype(stored: Buffer, from: number, to: number): void {
   stored.writeUInt16LE(to, at);
 }
 
+/** Changes the first item of new inodes: how many they are, in as many blocks as these have. */
+function makeMore(stored: Buffer, inodes: number): void {
+  const at = stored.indexOf(Buffer.from([0x3f, 0x12, 1, 0]), log.first);
+  expect(at).toBeGreaterThan(0);
+  stored.writeUInt32BE(inodes, at + 12);
+  stored.writeUInt32BE((inodes * stored.readUInt32BE(at + 16)) / logged.readUInt32BE(4), at + 20);
+}
+
 test('what was being written to the log when the machine ended is left', async () => {
   const whole = await openChanged(() => undefined);
   const torn = await openChanged((stored) => stored.fill(0xff, log.end - 10, log.end));
@@ -174,6 +182,12 @@ test.each<[string, (stored: Buffer) => void, OpenFileSystemOptions, string]>([
     (stored) => retype(stored, 0x123f, 0x1244),
     { verifyChecksums: false },
     'a mount would go on with',
+  ],
+  [
+    'more new inodes than are made at once',
+    (stored) => makeMore(stored, 128),
+    { verifyChecksums: false },
+    'has 128 new inodes of 512 bytes',
   ],
 ])('a log with %s is not replayed, and told of with the reason', async (_, change, options, reason) => {
   const { facts, notices } = await openChanged(change, options);
