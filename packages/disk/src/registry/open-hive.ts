@@ -14,8 +14,10 @@ const inPlace = 0x80000000;
 /** A longer value is in several cells. */
 const mostValueBytes = 16_344;
 /** Far more than Windows has in one key, so that a list cannot keep a reader for long. */
-const mostSubkeys = 2 ** 20;
+const mostSubkeys = 2 ** 16;
 const mostValues = 2 ** 16;
+/** Windows has no longer names: of 255 and 16,383 characters. */
+const mostNameBytes = { key: 2 * 255, value: 2 * 16_383 } as const;
 
 /** A file of Windows' registry. */
 interface Hive {
@@ -109,11 +111,8 @@ async function readCell(
   return new Fields(content, `${what} at byte ${at} of the registry hive`);
 }
 
-/** The longest key that there can be, by its name of 65,535 bytes. */
-const mostKeyBytes = 76 + 65_535;
-
 async function readKey(bins: CellPlace, at: number, signal: AbortSignal | undefined): Promise<KeyNode> {
-  const fields = await readCell(bins, at, 'a key', mostKeyBytes, signal);
+  const fields = await readCell(bins, at, 'a key', 76 + mostNameBytes.key, signal);
   if (!fields.has(0, 'nk')) throw new DiskDamagedError(`${fields.what} has no signature`);
   const flags = fields.u16(2);
   return {
@@ -181,11 +180,8 @@ async function* listValues(
   for (let entry = 0; entry < count; entry += 1) yield await readValue(bins, list.u32(4 * entry), signal);
 }
 
-/** The longest value without its content, by its name of 65,535 bytes. */
-const mostNamedBytes = 20 + 65_535;
-
 async function readValue(bins: CellPlace, at: number, signal: AbortSignal | undefined): Promise<HiveValue> {
-  const fields = await readCell(bins, at, 'a value', mostNamedBytes, signal);
+  const fields = await readCell(bins, at, 'a value', 20 + mostNameBytes.value, signal);
   if (!fields.has(0, 'vk')) throw new DiskDamagedError(`${fields.what} has no signature`);
   const size = fields.u32(4);
   const bytes = size >= inPlace ? size - inPlace : size;
@@ -208,7 +204,5 @@ async function readValue(bins: CellPlace, at: number, signal: AbortSignal | unde
 
 /** Names are stored in a byte a character where that is enough. */
 function textOf(bytes: Uint8Array, isCompressed: boolean): string {
-  return isCompressed
-    ? Array.from(bytes, (byte) => String.fromCodePoint(byte)).join('')
-    : new TextDecoder('utf-16le').decode(bytes);
+  return isCompressed ? String.fromCharCode(...bytes) : new TextDecoder('utf-16le').decode(bytes);
 }

@@ -157,6 +157,16 @@ test('counts that no hive has end before their lists are read', async () => {
   await expect(readDriveLetters(bytesSource(hive))).rejects.toThrow('says that it has 1073741824 subkeys');
 });
 
+test('a name that Windows could not give is refused before it is read', async () => {
+  const long = 'a'.repeat(511);
+  await expect(valuesAt(makeHive({ keys: { [long]: some } }), long)).rejects.toThrow('ends before');
+  expect(await valuesAt(makeHive({ keys: { [long.slice(1)]: some } }), long.slice(1))).toBeDefined();
+
+  await expect(valuesAt(makeHive({ values: { ['a'.repeat(32_767)]: some.values.tiny } }))).rejects.toThrow(
+    'ends before',
+  );
+});
+
 test('a value in several cells is refused by its size', async () => {
   const hive = makeHive({ values: { long: Buffer.alloc(16_345) } });
 
