@@ -2,6 +2,7 @@ import { type FileSystem, findMounted, findPath, type MountedNode } from '@holdf
 import { isOfKind, NotSupportedError, UnknownNameError, utf8 } from '@holdfast/engine';
 import { findDevice, nameOfVolume } from './device-names.ts';
 import { namingPath } from './file-system-errors.ts';
+import { findSystem } from './find-system.ts';
 import { foreignMount, type FstabEntry, parseFstab } from './fstab.ts';
 import type { ImageDisks } from './image-disks.ts';
 import { type ImagePart, isReadable, partsText } from './image-part.ts';
@@ -52,26 +53,17 @@ export class MachineTree {
     rootDevice: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<MachineTree> {
-    const rootVolume = disks.volumes.find(({ device }) => device !== undefined && device === rootDevice);
+    const [only, ...more] = await findSystem(disks, rootDevice, async (part) =>
+      readFstab(disks, part, signal),
+    );
+    if (only !== undefined && more.length === 0)
+      return new MachineTree(disks, only.part, parseFstab(only.value), signal);
+    if (only !== undefined)
+      throw new UnknownNameError(
+        `several file systems of this image have an ${fstabPath}; begin the path with one of ` +
+          partsText([only, ...more].map(({ part }) => part)),
+      );
     const { parts, unreadable } = await disks.all();
-    const isOnRoot = ({ volume }: ImagePart): boolean =>
-      volume !== undefined && volume === rootVolume?.volume;
-    const orders = [parts.filter(isOnRoot), parts.filter((part) => !isOnRoot(part))];
-    for (const candidates of orders) {
-      const found: { readonly part: ImagePart; readonly text: string }[] = [];
-      for (const part of candidates.filter(isReadable)) {
-        const text = await readFstab(disks, part, signal);
-        if (text !== undefined) found.push({ part, text });
-      }
-      const [only] = found;
-      if (only !== undefined && found.length === 1)
-        return new MachineTree(disks, only.part, parseFstab(only.text), signal);
-      if (found.length > 1)
-        throw new UnknownNameError(
-          `several file systems of this image have an ${fstabPath}; begin the path with one of ` +
-            partsText(found.map(({ part }) => part)),
-        );
-    }
     throw new UnknownNameError(
       `no file system of this image has an ${fstabPath} that can be read; begin the path with one of ${[partsText(parts), ...unreadable].join('; ')}`,
     );
@@ -164,22 +156,16 @@ async function readFstab(
   part: ImagePart,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
-  try {
-    const fileSystem = await disks.openFileSystem(part);
-    return await namingPath(`${part.path}${fstabPath}`, async () => {
-      const node = await findPath(fileSystem, utf8(fstabPath), { followLast: true, signal });
-      if (node?.kind !== 'file') return undefined;
-      const decoder = new TextDecoder();
-      let text = '';
-      for await (const piece of node.read({ to: mostFstabBytes }, signal))
-        text += decoder.decode(piece, { stream: true });
-      return text;
-    });
-  } catch (error) {
-    // A file system that cannot be read is none of a running machine, as far as can be seen.
-    if (isOfKind(error, 'damage', 'source', 'unsupported')) return undefined;
-    throw error;
-  }
+  const fileSystem = await disks.openFileSystem(part);
+  return namingPath(`${part.path}${fstabPath}`, async () => {
+    const node = await findPath(fileSystem, utf8(fstabPath), { followLast: true, signal });
+    if (node?.kind !== 'file') return undefined;
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const piece of node.read({ to: mostFstabBytes }, signal))
+      text += decoder.decode(piece, { stream: true });
+    return text;
+  });
 }
 
 interface Tag {

@@ -8,8 +8,9 @@ import {
 } from '@holdfast/disk';
 import { isOfKind, UnknownNameError, utf8 } from '@holdfast/engine';
 import { namingPath } from './file-system-errors.ts';
+import { findSystem } from './find-system.ts';
 import type { ImageDisks } from './image-disks.ts';
-import { type ImagePart, isReadable, partsText } from './image-part.ts';
+import { type ImagePart, partsText } from './image-part.ts';
 
 const hivePath = '/Windows/System32/config/SYSTEM';
 
@@ -45,12 +46,8 @@ export class WindowsDrives {
     signal: AbortSignal | undefined,
   ): Promise<WindowsDrives> {
     const { parts } = await disks.all();
-    const rootVolume = disks.volumes.find(({ device }) => device !== undefined && device === rootDevice);
-    const systems: ImagePart[] = [];
-    for (const part of parts.filter(isReadable))
-      if (await hasWindows(disks, part, signal)) systems.push(part);
-    const onRoot = systems.filter(({ volume }) => volume !== undefined && volume === rootVolume?.volume);
-    const [system, ...more] = onRoot.length > 0 ? onRoot : systems;
+    const systems = await findSystem(disks, rootDevice, async (part) => findWindows(disks, part, signal));
+    const [system, ...more] = systems.map(({ part }) => part);
     if (system === undefined || more.length > 0)
       throw new UnknownNameError(
         `${system === undefined ? 'no' : 'more than one'} file system of this image has a directory \\Windows, whose ` +
@@ -140,19 +137,15 @@ function placeText(place: DrivePlace | undefined): string {
     : 'a device';
 }
 
-async function hasWindows(
+/** @returns `undefined` if the part has no `\Windows`. */
+async function findWindows(
   disks: ImageDisks,
   part: ImagePart,
   signal: AbortSignal | undefined,
-): Promise<boolean> {
-  try {
-    const fileSystem = await disks.openFileSystem(part);
-    const node = await namingPath(part.path, async () => findPath(fileSystem, utf8('Windows'), { signal }));
-    return node?.kind === 'directory';
-  } catch (error) {
-    if (isOfKind(error, 'damage', 'source', 'unsupported')) return false;
-    throw error;
-  }
+): Promise<true | undefined> {
+  const fileSystem = await disks.openFileSystem(part);
+  const node = await namingPath(part.path, async () => findPath(fileSystem, utf8('Windows'), { signal }));
+  return node?.kind === 'directory' ? true : undefined;
 }
 
 async function readLetters(

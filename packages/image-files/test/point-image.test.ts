@@ -246,6 +246,21 @@ test('the root is found without the record of a machine, and refused where there
   );
 });
 
+test.each<[string, number, string]>([
+  ['a file system', mebibyte, '("/dev/xvdr1": '],
+  ['partitions', 512, '(/dev/xvdr: '],
+])('another system is not taken for one of which %s cannot be read', async (_, from, message) => {
+  disks['/dev/xvdr'] = Buffer.from(disks['/dev/sda1'] ?? '').fill(0xff, from + 1024 + 64);
+  disks['/dev/xvdr'].fill(0xff, from, from + 1024);
+  const { image } = open(['/dev/xvdr', '/dev/sda1'], '/dev/xvdr');
+
+  for (const where of ['/etc/passwd', 'C:\\Windows'])
+    await expect(image.getPlace(where)).rejects.toThrow(
+      `the machine starts from /dev/xvdr, of which not all can be read ${message}`,
+    );
+  expect((await textAt(image, '/dev/sda1p1/etc/passwd'))[2]).toBe('root');
+});
+
 test('a machine without an fstab names what there is', async () => {
   await expect(open(['/dev/sdf']).image.getPlace('/etc/passwd')).rejects.toThrow(
     'no file system of this image has an /etc/fstab that can be read; begin the path with one of /dev/sdf (ext4)',
