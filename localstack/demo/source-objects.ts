@@ -13,7 +13,7 @@ import {
 import { forEachConcurrent } from '@holdfast/engine';
 
 /** Least files and bytes of the source, so that many workers have something to do. */
-const wanted = { files: 5_000, bytes: 200e6 } as const;
+const wanted = { files: 4_000, bytes: 200e6 } as const;
 const uploadsAtOnce = 24;
 
 /** One object of the source at some time, with all that a restore promises to bring back. */
