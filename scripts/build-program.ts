@@ -46,6 +46,7 @@ export async function buildProgram(directory: string): Promise<void> {
   // Apart, as shared chunks would have every thread load the whole engine. All that is in the worker is in the program.
   await buildEntry('packages/node/src/workers/directory-worker.ts');
   const metafile = await buildEntry('packages/cli/bin/holdfast.js');
+  refuseSdkAtStart(metafile);
   copyFileSync(
     join(root, 'node_modules', '@aws-cdk', 'aws-service-spec', resourceTypes),
     join(directory, resourceTypes),
@@ -63,4 +64,22 @@ export async function buildProgram(directory: string): Promise<void> {
     man: [...pages.keys()].map((name) => `man/${name}`),
     engines: { node: '>=24' },
   });
+}
+
+/** @throws {@link Error} every command would load the SDK of AWS, also one that never asks AWS. */
+function refuseSdkAtStart({ outputs }: Metafile): void {
+  const atStart = Object.keys(outputs).filter((path) =>
+    outputs[path]?.entryPoint?.endsWith('cli/src/main.ts'),
+  );
+  if (atStart.length === 0)
+    throw new Error('the program has no part of its own for packages/cli/src/main.ts');
+  for (const path of atStart) {
+    for (const { path: imported, kind } of outputs[path]?.imports ?? [])
+      if (kind === 'import-statement' && !atStart.includes(imported)) atStart.push(imported);
+    const sdk = Object.keys(outputs[path]?.inputs ?? {}).find((input) =>
+      input.includes('node_modules/@aws-sdk/'),
+    );
+    if (sdk !== undefined)
+      throw new Error(`${sdk} is loaded with every command; import it where connect-aws.ts does`);
+  }
 }

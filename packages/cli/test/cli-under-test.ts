@@ -56,7 +56,7 @@ import {
   runCli,
 } from '../src/index.ts';
 import { checkAnswer } from './check-answer.ts';
-import type { StackTemplate } from '../src/deployment/stack-template.ts';
+import type { StackTemplate } from '../src/doctor/stack-template.ts';
 
 /** All deployments of a test file share buffers: those for packs are many times larger than what tests store. */
 const buffers = new BufferPool();

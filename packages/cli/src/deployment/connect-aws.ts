@@ -40,7 +40,7 @@ import { EbsSnapshots } from './ebs-snapshots.ts';
 import type { Terminal } from '../terminal/ask.ts';
 import { credentialsAskedFor } from './asked-credentials.ts';
 import type { Machine } from './executions.ts';
-import { findStackTemplate } from './stack-template.ts';
+import { findStackTemplate } from './find-stack-template.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
 const monitoringStack = 'HoldfastMonitoring';

@@ -18,7 +18,7 @@ import type { BlockQuotas, ProtectionFact, SourceFacts } from '@holdfast/aws/inv
 import type { DeployedConfiguration, Plan, Plans } from '@holdfast/engine/model';
 import type { LocalVaultOptions } from '@holdfast/node';
 import type { Executions } from './executions.ts';
-import type { StackTemplate } from './stack-template.ts';
+import type { StackTemplate } from '../doctor/stack-template.ts';
 
 export interface ConnectedDeployment {
   readonly vaultBucket: string;

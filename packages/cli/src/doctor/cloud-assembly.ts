@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidInputError } from '@holdfast/engine';
 import * as z from 'zod';
-import { parseTemplate, type StackTemplate } from '../deployment/stack-template.ts';
+import { parseTemplate, type StackTemplate } from './stack-template.ts';
 import { UsageError } from '../terminal/errors.ts';
 
 const Manifest = z.looseObject({

@@ -1,5 +1,5 @@
 import { fullDiff, ResourceImpact, type ResourceDifference } from '@aws-cdk/cloudformation-diff';
-import type { StackTemplate } from '../deployment/stack-template.ts';
+import type { StackTemplate } from './stack-template.ts';
 import type { StackChanges, TemplateChange } from './template-changes.ts';
 
 /** Types of what holds data: a new one in its place would begin empty. */

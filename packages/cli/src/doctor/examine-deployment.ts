@@ -1,7 +1,7 @@
 import { verifyVaultFiles } from '@holdfast/engine';
 import { accountBlockQuota } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
-import type { StackTemplate } from '../deployment/stack-template.ts';
+import type { StackTemplate } from './stack-template.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { countText, durationText } from '../terminal/text.ts';
 import { attention, check, type CheckResult, type Judgement, good, unknown } from './judgement.ts';

@@ -1,6 +1,6 @@
 import type { ProtectionFact } from '@holdfast/aws/inventory';
 import * as z from 'zod';
-import type { StackTemplate } from '../deployment/stack-template.ts';
+import type { StackTemplate } from './stack-template.ts';
 import { attention, type Judgement, good, unknown } from './judgement.ts';
 import { judgeFact } from './judge-fact.ts';
 

@@ -1,5 +1,5 @@
 import { dayMs } from '@holdfast/engine/model';
-import type { StackTemplate } from '../deployment/stack-template.ts';
+import type { StackTemplate } from './stack-template.ts';
 import { attention, type Judgement, good, unknown } from './judgement.ts';
 
 /**

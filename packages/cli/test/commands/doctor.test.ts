@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StackTemplate } from '../../src/deployment/stack-template.ts';
+import type { StackTemplate } from '../../src/doctor/stack-template.ts';
 import { CliUnderTest } from '../cli-under-test.ts';
 
 let cli: CliUnderTest;
