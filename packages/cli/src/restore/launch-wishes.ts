@@ -1,10 +1,6 @@
 import { Option } from '@commander-js/extra-typings';
-import { InstanceWishes, LaunchCheck, type RestoreDestination } from '@holdfast/engine/model';
-import * as z from 'zod';
-import { parseOutput } from '../deployment/executions.ts';
+import { InstanceWishes, type RestoreDestination } from '@holdfast/engine/model';
 import { UsageError } from '../terminal/errors.ts';
-import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
-import type { Output } from '../terminal/output.ts';
 
 export interface LaunchValues {
   readonly instance?: boolean | undefined;
@@ -71,23 +67,4 @@ function optionOf(wish: string): string {
     privateAddress: '--keep-address',
   };
   return names[wish] ?? `--${wish}`;
-}
-
-const Checked = z.object({ launch: z.object({ check: LaunchCheck }) });
-
-/** The check in the output of a dry run's execution; `undefined` where there is none that can be read. */
-export function findCheck(output: string | undefined): LaunchCheck | undefined {
-  return parseOutput(output, Checked)?.launch.check;
-}
-
-/** Prints what EC2 said of a launch, without which it would be tried in vain. */
-export async function printCheck(check: LaunchCheck, out: Output): Promise<ExitCode> {
-  for (const problem of check.problems) await out.line(`in the way   ${problem}`);
-  for (const difference of check.differences) await out.line(`not as was   ${difference}`);
-  for (const unknown of check.unknown) await out.line(`not known    ${unknown}`);
-  const isPossible = check.problems.length === 0;
-  await out.line(
-    isPossible ? 'nothing that is known stands in the way; nothing was launched' : 'nothing was launched',
-  );
-  return isPossible ? exitCodes.ok : exitCodes.failed;
 }

@@ -4,7 +4,6 @@ import {
   findThaw,
   isOfKind,
   mapConcurrent,
-  type PointChoice,
   type PointRow,
   quoteThaw,
   type RestoreQuote,
@@ -20,33 +19,17 @@ import type { Connection } from '../deployment/connection.ts';
 import { checkReadable } from '../names/archived-point.ts';
 import { isImage, openPoint } from '../names/open-point.ts';
 import type { CommandContext } from '../terminal/command.ts';
-import { UsageError } from '../terminal/errors.ts';
 import { exitCodes, saysDamage } from '../terminal/exit-codes.ts';
+import type { AllWishes } from './all-wishes.ts';
 import { type ChosenPart, placeParts } from './choose-all.ts';
 import { canHaveExtra, checkDeleteExtra } from './delete-extra.ts';
 import { type Extra, findExtra } from './extra.ts';
 import { measureImage, quoteOf, workersOf } from './preview-restore.ts';
 import { exitCodeOfReport, findReport } from './restore-report.ts';
-import { checkAllowed, checkDestination, type DestinationValues, restoreInput } from './restore-request.ts';
+import { checkAllowed, checkDestination, checkReached, restoreInput } from './restore-request.ts';
 
 /** Points that are looked at at once. */
 const looksAtOnce = 4;
-
-export interface AllWishes {
-  readonly plan: string | undefined;
-  readonly choice: PointChoice;
-  readonly destinations: DestinationValues;
-  readonly overwrite: OverwriteRule;
-  /** Buckets and directories become equal to the points. */
-  readonly isExact: boolean;
-  readonly thaw: ThawOptions;
-  readonly workers: number;
-  /** Say what it would do, and do nothing. */
-  readonly isPreview: boolean;
-  /** A destination need not be named. */
-  readonly isQuoteOnly: boolean;
-  readonly isConfirmed: boolean;
-}
 
 interface QuotedPart extends ChosenPart {
   /** The cost of an image is what it is at most, where its snapshots are gone. */
@@ -87,8 +70,7 @@ export async function planParts(
   const buckets = await connection.deployment.findRestoreBuckets();
   for (const { point, destination } of placed) {
     if (destination === undefined) continue;
-    if (connection.localVault !== undefined && destination.directory === undefined)
-      throw new UsageError('a vault in a directory is restored into a directory: with --to-directory');
+    checkReached(destination, connection);
     checkDestination(point, destination, { paths: undefined, toFile: undefined });
     checkAllowed(point, destination, { ...connection.deployment, buckets });
   }

@@ -24,10 +24,24 @@ import type { ImageSource } from '@holdfast/image-files';
 import * as z from 'zod';
 import { EntryKind, entryKindOf } from '../names/entry-kind.ts';
 import { WholeNumber, documentAnswer, lineAnswer, pathShape } from '../terminal/answer.ts';
-import { dollarsText, pricesText, printThawQuote, quoteShape } from '../names/archived-point.ts';
+import type { CommandContext } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { openImageFiles } from '../image-files/open-image-files.ts';
+import { isImage, openPoint } from '../names/open-point.ts';
+import {
+  checkReadable,
+  dollarsText,
+  pricesText,
+  printThawQuote,
+  quoteShape,
+} from '../names/archived-point.ts';
 import { type DegradedFields, degradedShape } from '../names/degraded-point.ts';
 import type { Output } from '../terminal/output.ts';
+import { printExtra, recordExtra } from './delete-extra.ts';
+import { type Extra, findExtra } from './extra.ts';
+import type { LocalRequest } from './restore-here.ts';
 import { placeText } from './restore-request.ts';
+import type { VolumeFile } from './restore-volume-here.ts';
 import { bytesText, countText, durationText, pathFields, pathText } from '../terminal/text.ts';
 
 /** Workers of a deployment with default settings; only the time in the quote depends on it. */
@@ -74,7 +88,7 @@ export const ListedVolume = lineAnswer(
   }),
 );
 
-export interface RestorePreview {
+interface RestorePreview {
   readonly reader: PointReader;
   readonly point: PointRow;
   /** Unread entries, for programs; people have been told. */
@@ -83,13 +97,51 @@ export interface RestorePreview {
   /** Files of an image, if the paths lead into one. */
   readonly image: ImageSource | undefined;
   readonly destination: RestoreDestination | undefined;
-  /** The file that a volume of an image is restored to. */
-  readonly file: { readonly path: string; readonly volume: string | undefined } | undefined;
+  readonly file: VolumeFile | undefined;
   readonly signal: AbortSignal;
 }
 
+interface PreviewWishes extends Pick<RestorePreview, 'destination' | 'file' | 'degraded'> {
+  /** What it costs, in place of what it would write. */
+  readonly isQuote: boolean;
+}
+
+/** Shows what a restore would do, and what it would delete, and starts nothing. */
+export async function previewRestore(
+  { point, paths, overwrite, deleteExtra, thaw }: LocalRequest,
+  { destination, file, degraded, isQuote }: PreviewWishes,
+  connection: Connection,
+  context: CommandContext,
+): Promise<void> {
+  const { out, progress, signal } = context;
+  const { services, openSnapshots, deployment } = connection;
+  const { store } = services;
+  const reader = await openPoint(connection, point);
+  const image =
+    isImage(point) && paths ? await openImageFiles(reader, paths, { ...context, openSnapshots }) : undefined;
+  const preview = { reader, point, degraded, paths, image, file, signal };
+  if (destination === undefined || isQuote) {
+    await printQuote({ ...preview, destination, store, thaw }, out);
+  } else {
+    await checkReadable(store, reader.root, deployment.vaultBucket);
+    await printDryRun({ ...preview, destination }, overwrite, out);
+  }
+  if (deleteExtra === true && destination !== undefined)
+    await showExtra(await findExtra({ ...preview, destination, connection, progress }), isQuote, context);
+}
+
+/** Shows what a place has besides, and starts nothing; for programs all of it, but in a quote, which is one document. */
+async function showExtra(extra: Extra, isQuote: boolean, { out, warn }: CommandContext): Promise<void> {
+  try {
+    if (out.json && !isQuote) await recordExtra(extra, out);
+    else await printExtra(extra, out.json ? warn : async (line) => out.line(line));
+  } finally {
+    await extra.close();
+  }
+}
+
 /** Prints what a restore would read, write, cost and take. Starts nothing. */
-export async function printQuote(
+async function printQuote(
   preview: RestorePreview & { readonly store: ObjectStore; readonly thaw: ThawOptions },
   out: Output,
 ): Promise<void> {
@@ -133,7 +185,7 @@ export async function measureImage(reader: PointReader, signal: AbortSignal) {
 }
 
 /** Lists what a restore would write. Starts nothing, and does not look at the destination. */
-export async function printDryRun(
+async function printDryRun(
   preview: RestorePreview & { readonly destination: RestoreDestination },
   overwrite: OverwriteRule,
   out: Output,
@@ -170,7 +222,7 @@ export async function printDryRun(
 /** Prints what a disk image takes: read from pages, not from the blocks. */
 async function printFileQuote(
   { reader, point, signal }: RestorePreview,
-  { path, volume: name }: NonNullable<RestorePreview['file']>,
+  { path, volume: name }: VolumeFile,
   out: Output,
 ): Promise<void> {
   const volume = await getVolume(reader, name, signal);

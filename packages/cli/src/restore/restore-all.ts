@@ -23,11 +23,11 @@ import {
   words,
 } from '../terminal/table.ts';
 import { bytesText, countText, durationText, numberText } from '../terminal/text.ts';
+import type { AllWishes } from './all-wishes.ts';
 import { type ChosenPart, type ChosenResources, chooseResources } from './choose-all.ts';
 import { exitCodeOfRemoved, isAllBack, removeExtra, shortExtraText } from './delete-extra.ts';
-import type { ExtraOutcome } from './extra.ts';
-import { type AllWishes, type PlannedPart, planParts, sumQuotes } from './plan-all.ts';
-import { ExtraFields } from './extra.ts';
+import { type PlannedPart, planParts, sumQuotes } from './plan-all.ts';
+import { ExtraFields, type ExtraOutcome } from './extra.ts';
 import { restoreHere } from './restore-here.ts';
 import { exitCodeOfReport, findReport } from './restore-report.ts';
 

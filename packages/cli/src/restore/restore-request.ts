@@ -10,7 +10,7 @@ import {
   VolumeType,
   type VolumeWishes,
 } from '@holdfast/engine/model';
-import type { ConnectedDeployment } from '../deployment/connection.ts';
+import type { ConnectedDeployment, Connection } from '../deployment/connection.ts';
 import { shortNameOf } from '../terminal/text.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { isImage } from '../names/open-point.ts';
@@ -151,6 +151,15 @@ function isMadeOfImage({ volumes, instance, ami }: RestoreDestination): boolean 
   return volumes !== undefined || instance !== undefined || ami !== undefined;
 }
 
+/** @throws {@link UsageError} only the restore machine of a deployment could write there. */
+export function checkReached(
+  { directory }: RestoreDestination,
+  { localVault }: Pick<Connection, 'localVault'>,
+): void {
+  if (localVault !== undefined && directory === undefined)
+    throw new UsageError('a vault in a directory is restored into a directory: with --to-directory');
+}
+
 /**
  * Checks that the deployment lets restores write to a destination, as its restore machine will; also before a quote and
  * a dry run.
@@ -186,7 +195,7 @@ export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'deleteEx
 export function restoreInput(
   { pointId: point }: PointRow,
   destination: RestoreDestination,
-  { paths, overwrite, deleteExtra, thaw = {}, dryRun }: RestoreWishes,
+  { paths, overwrite, deleteExtra, thaw, dryRun }: RestoreWishes,
 ): RestoreInput {
   const { directory } = destination;
   const target = directory === undefined ? destination : { directory: placeOf(directory) };
@@ -197,7 +206,7 @@ export function restoreInput(
     overwrite,
     deleteExtra,
     dryRun,
-    thaw: Object.keys(thaw).length > 0 ? thaw : undefined,
+    thaw: thaw?.speed === undefined && thaw?.days === undefined ? undefined : thaw,
   };
 }
 
