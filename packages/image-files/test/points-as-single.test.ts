@@ -35,11 +35,12 @@ function numbersOf(seed: string): Next {
 }
 
 const folders = ['a', 'b', 'c', 'd/e', 'd/f'];
+const filesOfFolder = 8;
 
 function makeTree(at: string, next: Next): string {
   for (const folder of folders) {
     mkdirSync(path.join(at, folder), { recursive: true });
-    for (let file = 0; file < 8; file += 1)
+    for (let file = 0; file < filesOfFolder; file += 1)
       writeFileSync(path.join(at, folder, `f${file}.txt`), 'x'.repeat(next(3_000)));
   }
   return at;
@@ -49,7 +50,7 @@ function makeTree(at: string, next: Next): string {
 function changeExt(file: string, next: Next): void {
   const content = `${file}.new`;
   writeFileSync(content, 'y'.repeat(next(5_000)));
-  const some = (): string => `/${folders[next(folders.length)]}/f${next(8)}.txt`;
+  const some = (): string => `/${folders[next(folders.length)]}/f${next(filesOfFolder)}.txt`;
   const any: readonly (() => string[])[] = [
     () => [`sif ${some()} mtime @${next(2 ** 31)}`],
     () => [`sif ${some()} mode 0100${600 + next(3)}`],
@@ -98,6 +99,17 @@ function inJournal(file: string, before: Buffer, after: Buffer): Buffer {
   return readFileSync(file);
 }
 
+/** Numbers of the files of a tree, by which they are found also under another name. */
+function inodesOfXfs(file: string): string[] {
+  const commands = folders.flatMap((folder) =>
+    Array.from({ length: filesOfFolder }, (_, at) => [`path /${folder}/f${at}.txt`, 'inode']).flat(),
+  );
+  return Array.from(
+    xfsDb(file, commands).matchAll(/^current inode number is (\d+)/gm),
+    ([, number = '']) => number,
+  );
+}
+
 /** States of an XFS; in the middle of them it is made anew, so that everything lies elsewhere. */
 function statesOfXfs(name: string, next: Next): Buffer[] {
   const tree = makeTree(path.join(scratch.path, `${name}-tree`), next);
@@ -105,12 +117,14 @@ function statesOfXfs(name: string, next: Next): Buffer[] {
   const make = () =>
     makeXfsImage(file, { tree, options: ['-m', 'uuid=11111111-2222-4333-8444-555555555555'] });
   make();
+  let inodes = inodesOfXfs(file);
   return Array.from({ length: states }, (_, state) => {
     if (state === 2) {
       writeFileSync(path.join(tree, 'a', 'a-first.txt'), 'z');
       make();
+      inodes = inodesOfXfs(file);
     }
-    const some = (): string => `path /${folders[next(folders.length)]}/f${next(8)}.txt`;
+    const some = (): string => `inode ${inodes[next(folders.length) * filesOfFolder + next(filesOfFolder)]}`;
     if (next(3) > 0)
       xfsDb(file, [some(), `write core.mode 0100${600 + next(3)}`, some(), `write core.size ${next(4_000)}`]);
     // Another name of the same file.
