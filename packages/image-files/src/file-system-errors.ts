@@ -6,6 +6,12 @@ class FileSystemError extends BackupError {
   override readonly name = 'FileSystemError';
 }
 
+/** Kinds of errors by which a part of an image cannot be read, and its other parts can. */
+export const unreadablePart = ['damage', 'source', 'unsupported'] as const;
+
+/** The same of a volume, whose snapshot may be gone. */
+export const unreadableVolume = [...unreadablePart, 'absent'] as const;
+
 /** True if something is wrong with what is stored: not if nobody was let read it. */
 export function isAtFault(error: unknown): error is BackupError {
   return error instanceof FileSystemError || isDamage(error);

@@ -1,10 +1,8 @@
 import { isOfKind, UnknownNameError } from '@holdfast/engine';
 import { nameOfVolume } from './device-names.ts';
+import { unreadablePart, unreadableVolume } from './file-system-errors.ts';
 import type { ImageDisks } from './image-disks.ts';
 import { type ImagePart, isReadable, partsText } from './image-part.ts';
-
-const partErrors = ['damage', 'source', 'unsupported'] as const;
-const volumeErrors = [...partErrors, 'absent'] as const;
 
 interface Found<Value> {
   readonly part: ImagePart;
@@ -28,7 +26,7 @@ export async function findSystem<Value>(
     const found: Found<Value>[] = [];
     const failures: string[] = [];
     for (const part of some.filter(isReadable)) {
-      const value = await unlessUnreadable(async () => look(part), partErrors);
+      const value = await unlessUnreadable(async () => look(part), unreadablePart);
       if (value instanceof Error) failures.push(value.message);
       else if (value !== undefined) found.push({ part, value });
     }
@@ -40,7 +38,7 @@ export async function findSystem<Value>(
   // A logical volume may lie on the one that the machine starts from.
   if (rootVolume === undefined || found.every(({ part }) => part.volume === undefined)) return found;
   const name = nameOfVolume(rootVolume);
-  const whole = await unlessUnreadable(async () => disks.layout(rootVolume, name), volumeErrors);
+  const whole = await unlessUnreadable(async () => disks.layout(rootVolume, name), unreadableVolume);
   const failures = whole instanceof Error ? [`${name}: ${whole.message}`] : onRoot.failures;
   if (failures.length === 0) return found;
   throw new UnknownNameError(
@@ -50,7 +48,7 @@ export async function findSystem<Value>(
 
 async function unlessUnreadable<Value>(
   read: () => Promise<Value>,
-  kinds: typeof partErrors | typeof volumeErrors,
+  kinds: typeof unreadablePart | typeof unreadableVolume,
 ): Promise<Value | Error> {
   try {
     return await read();

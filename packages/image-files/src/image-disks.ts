@@ -12,7 +12,7 @@ import {
 } from '@holdfast/disk';
 import { isDamage, isOfKind, UnknownNameError, type VolumeSnapshot } from '@holdfast/engine';
 import { nameOfVolume, partitionPath } from './device-names.ts';
-import { namingPath } from './file-system-errors.ts';
+import { namingPath, unreadableVolume } from './file-system-errors.ts';
 import type { ImagePart } from './image-part.ts';
 import { type LogicalVolumes, readLogicalVolumes } from './logical-volumes.ts';
 import { once } from './once.ts';
@@ -88,7 +88,7 @@ export class ImageDisks {
           notices.push(...layout.notices);
         } catch (error) {
           // A snapshot that is gone, or whose key is not allowed, is no reason to leave out the other volumes.
-          if (!isOfKind(error, 'damage', 'absent', 'source', 'unsupported')) throw error;
+          if (!isOfKind(error, ...unreadableVolume)) throw error;
           unreadable.push(`${nameOfVolume(volume)} cannot be read: ${error.message}`);
         }
       }

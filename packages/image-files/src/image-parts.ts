@@ -1,7 +1,7 @@
 import type { FileSystem } from '@holdfast/disk';
 import { equalBytes, isOfKind, type PointReader, utf8 } from '@holdfast/engine';
 import { type ImagePart, isReadable } from './image-part.ts';
-import { namingPath } from './file-system-errors.ts';
+import { namingPath, unreadablePart } from './file-system-errors.ts';
 import { joinBytes } from './join-bytes.ts';
 import type { MountedPart } from './machine-tree.ts';
 import { PointImage } from './point-image.ts';
@@ -66,7 +66,7 @@ export async function openSharedImage(
       const identity = fileSystem.basis && [part.place, names.text, fileSystem.basis.layout].join(' ');
       parts.push({ part, fileSystem, rootId, identity, nameOf: names.nameOf });
     } catch (error) {
-      if (!isOfKind(error, 'damage', 'source', 'unsupported')) throw error;
+      if (!isOfKind(error, ...unreadablePart)) throw error;
       isComplete = false;
       onNotice?.(`${part.path} is not searched: ${error.message}`);
     }

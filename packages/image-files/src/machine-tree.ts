@@ -1,7 +1,7 @@
 import { type FileSystem, findMounted, findPath, type MountedNode } from '@holdfast/disk';
 import { isOfKind, NotSupportedError, UnknownNameError, utf8 } from '@holdfast/engine';
 import { findDevice, nameOfVolume } from './device-names.ts';
-import { namingPath } from './file-system-errors.ts';
+import { namingPath, unreadablePart } from './file-system-errors.ts';
 import { findSystem } from './find-system.ts';
 import { foreignMount, type FstabEntry, parseFstab } from './fstab.ts';
 import type { ImageDisks } from './image-disks.ts';
@@ -77,7 +77,7 @@ export class MachineTree {
       try {
         mounts.push({ part: await this.#partOf(entry), mountPoint: entry.mountPoint });
       } catch (error) {
-        if (!isOfKind(error, 'unknown', 'unsupported', 'damage', 'source')) throw error;
+        if (!isOfKind(error, 'unknown', ...unreadablePart)) throw error;
       }
     }
     return mounts;

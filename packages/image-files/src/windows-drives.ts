@@ -7,7 +7,7 @@ import {
   readDriveLetters,
 } from '@holdfast/disk';
 import { isOfKind, UnknownNameError, utf8 } from '@holdfast/engine';
-import { namingPath } from './file-system-errors.ts';
+import { namingPath, unreadablePart } from './file-system-errors.ts';
 import { findSystem } from './find-system.ts';
 import type { ImageDisks } from './image-disks.ts';
 import { type ImagePart, partsText } from './image-part.ts';
@@ -161,7 +161,7 @@ async function readLetters(
       return await readDriveLetters(contentSource(node), signal);
     });
   } catch (error) {
-    if (isOfKind(error, 'damage', 'source', 'unsupported')) return { unknown: error.message };
+    if (isOfKind(error, ...unreadablePart)) return { unknown: error.message };
     throw error;
   }
 }
