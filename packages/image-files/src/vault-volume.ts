@@ -1,6 +1,5 @@
 import type { ByteSource } from '@holdfast/disk';
 import { type PointReader, type PointVolume, VolumeBlocks } from '@holdfast/engine';
-import { blocksAround } from './blocks-around.ts';
 import { copyInto } from './copy-into.ts';
 import { knownAsLost } from './file-system-errors.ts';
 
@@ -19,7 +18,7 @@ export function vaultVolume(
     signal,
   }: { readonly kept?: BlocksById | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): ByteSource {
-  const { bytes } = volume;
+  const { bytes, blockBytes } = volume;
   const blocks = new VolumeBlocks(reader, volume);
   return {
     bytes,
@@ -30,7 +29,10 @@ export function vaultVolume(
         if (content !== undefined) there.push({ at: block.offset - offset, content });
         return content === undefined;
       };
-      const range = blocksAround(volume, offset, length);
+      const range = {
+        from: Math.floor(offset / blockBytes) * blockBytes,
+        to: Math.min(bytes, Math.ceil((offset + length) / blockBytes) * blockBytes),
+      };
       for await (const { block, bytes: content } of blocks.read(range, isWanted, signal)) {
         kept?.put(block.id, content);
         there.push({ at: block.offset - offset, content });
