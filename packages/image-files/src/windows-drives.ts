@@ -20,20 +20,22 @@ export interface FoundDrive {
   readonly notices: readonly string[];
 }
 
+/** Letters as a registry has them; none where it cannot be read. */
+interface KnownLetters extends DriveLetters {
+  /** The reason why none are known. */
+  readonly unknown?: string;
+}
+
 /** The letters of a machine's Windows, by its registry. */
 export class WindowsDrives {
   readonly #parts: readonly ImagePart[];
   readonly #system: ImagePart;
-  readonly #letters: DriveLetters | { readonly unknown: string };
+  readonly #known: KnownLetters;
 
-  private constructor(
-    parts: readonly ImagePart[],
-    system: ImagePart,
-    letters: DriveLetters | { readonly unknown: string },
-  ) {
+  private constructor(parts: readonly ImagePart[], system: ImagePart, known: KnownLetters) {
     this.#parts = parts;
     this.#system = system;
-    this.#letters = letters;
+    this.#known = known;
   }
 
   /**
@@ -58,8 +60,7 @@ export class WindowsDrives {
 
   /** Letters that stand for one part of the image each. */
   list(): readonly (FoundDrive & { readonly letter: string })[] {
-    const known = 'unknown' in this.#letters ? [] : this.#letters.letters.keys();
-    return [...new Set(['C', ...known])].toSorted().flatMap((letter) => {
+    return [...new Set(['C', ...this.#known.letters.keys()])].toSorted().flatMap((letter) => {
       try {
         return { letter, ...this.get(letter) };
       } catch (error) {
@@ -72,7 +73,7 @@ export class WindowsDrives {
   /** @throws {@link UnknownNameError} it stands for nothing in this image, or it cannot be told for what. */
   get(letter: string): FoundDrive {
     const capital = letter.toUpperCase();
-    const place = this.#place(capital);
+    const place = this.#known.letters.get(capital);
     const [part, ...more] = this.#partsAt(place);
     if (more.length > 0)
       throw new UnknownNameError(
@@ -88,10 +89,6 @@ export class WindowsDrives {
     );
   }
 
-  #place(letter: string): DrivePlace | undefined {
-    return 'unknown' in this.#letters ? undefined : this.#letters.letters.get(letter);
-  }
-
   #partsAt(place: DrivePlace | undefined): readonly ImagePart[] {
     if (place === undefined) return [];
     return this.#parts.filter(({ partition }) => partition !== undefined && isDrivePlace(place, partition));
@@ -99,21 +96,23 @@ export class WindowsDrives {
 
   /** True if the registry has the partition of Windows under another letter than C. */
   #hasOtherLetter(): boolean {
-    const letters = 'unknown' in this.#letters ? [] : [...this.#letters.letters];
-    return letters.some(([letter, place]) => letter !== 'C' && this.#partsAt(place).includes(this.#system));
+    return [...this.#known.letters].some(
+      ([letter, place]) => letter !== 'C' && this.#partsAt(place).includes(this.#system),
+    );
   }
 
   #absenceText(place: DrivePlace | undefined): string {
-    if ('unknown' in this.#letters)
-      return `is known to the registry of Windows alone, which cannot be read: ${this.#letters.unknown}`;
-    const here = [...this.#letters.letters].flatMap(([letter, known]) =>
+    const { letters, unknown } = this.#known;
+    if (unknown !== undefined)
+      return `is known to the registry of Windows alone, which cannot be read: ${unknown}`;
+    const here = [...letters].flatMap(([letter, known]) =>
       this.#partsAt(known).map(({ path }) => `${letter}: (${path})`),
     );
     return `${absentText(place)}; of this image are ${here.length === 0 ? 'none' : here.toSorted().join(', ')}`;
   }
 
   #doubts(): readonly string[] {
-    if ('unknown' in this.#letters || !this.#letters.isDirty) return [];
+    if (!this.#known.isDirty) return [];
     return [
       `the registry of Windows on ${this.#system.path} was in use when it was copied, and its logs are not replayed: ` +
         'letters that were given or changed in the hour before may be as they were',
@@ -148,20 +147,24 @@ async function findWindows(
   return node?.kind === 'directory' ? true : undefined;
 }
 
+function noLetters(unknown: string): KnownLetters {
+  return { letters: new Map(), isDirty: false, unknown };
+}
+
 async function readLetters(
   disks: ImageDisks,
   system: ImagePart,
   signal: AbortSignal | undefined,
-): Promise<DriveLetters | { readonly unknown: string }> {
+): Promise<KnownLetters> {
   try {
     const fileSystem = await disks.openFileSystem(system);
     return await namingPath(`${system.path}${hivePath}`, async () => {
       const node = await findPath(fileSystem, utf8(hivePath), { signal });
-      if (node?.kind !== 'file') return { unknown: `${system.path} has no ${hivePath}` };
+      if (node?.kind !== 'file') return noLetters(`${system.path} has no ${hivePath}`);
       return await readDriveLetters(contentSource(node), signal);
     });
   } catch (error) {
-    if (isOfKind(error, ...unreadablePart)) return { unknown: error.message };
+    if (isOfKind(error, ...unreadablePart)) return noLetters(error.message);
     throw error;
   }
 }
