@@ -54,7 +54,7 @@ export function placeOf(offset: number): number {
   return group * extentBytes + (offset % extentBytes);
 }
 
-/** Of a group that has tables: it is as the image has it. */
+/** True for a block of a group that has tables: the image has its content. */
 function isOfTables(index: number): boolean {
   const group = Math.floor((index * ebsBlockBytes) / (groupBlocks * blockBytes));
   return group < 2 || group % flexGroups === 0;

@@ -96,9 +96,9 @@ export async function findInImages(
 }
 
 interface WalkOptions {
-  /** What is known of the point before. */
+  /** Listings of the point before. */
   readonly before: ListingMemory;
-  /** To be told of what this one has. */
+  /** Takes up those of this one. */
   readonly memory: ListingMemory;
   readonly recorder: ReadRecorder;
   readonly signal: AbortSignal | undefined;
@@ -141,14 +141,14 @@ async function* walkPart(
   }
 }
 
-/** What is known of a part in a point. */
+/** Listings of a part in a point, and the state that they are of. */
 interface KnownPart {
   readonly root: ListedDirectory;
   readonly basis: FileSystemBasis;
   readonly listings: Map<ListedDirectory, DirectoryListing>;
 }
 
-/** What directories listed in a point, to be taken over where nothing of it has changed in the next. */
+/** Listings of the directories of a point, to be taken over where nothing of them has changed in the next. */
 class ListingMemory {
   readonly #parts = new Map<string, KnownPart>();
   #room: number;
@@ -158,7 +158,7 @@ class ListingMemory {
     this.#room = room;
   }
 
-  /** What is known of the same part, where its nodes lie as they did. */
+  /** Listings of the same part, where its nodes lie as they did. */
   find({ identity }: NamedPart): KnownPart | undefined {
     return identity === undefined ? undefined : this.#parts.get(identity);
   }

@@ -24,7 +24,7 @@ export interface ListedDirectory {
   readonly id: number;
 }
 
-/** What is wanted of a directory. The same object, in the list of another state, for what has not changed. */
+/** A node that is wanted. The same object, in the list of another state, if it has not changed. */
 export interface WantedNode {
   readonly path: Uint8Array;
   readonly facts: NodeFacts;
@@ -38,9 +38,9 @@ export interface DirectoryListing {
   readonly problems: readonly string[];
   /** By their names. */
   readonly entries: ReadonlyMap<string, KnownEntry>;
-  /** Of the names, numbers and kinds of entries. */
+  /** The names, numbers and kinds of entries were read from this. */
   readonly names: Reliance;
-  /** Of these, and of all facts. */
+  /** All facts, too, were read from this. */
   readonly all: Reliance;
 }
 
@@ -52,7 +52,7 @@ interface KnownEntry {
   readonly kind: NodeKind | undefined;
   readonly directory: ListedDirectory | undefined;
   readonly wanted: WantedNode | undefined;
-  /** Of the node; absent where it was not read. */
+  /** The node was read from this; absent where it was not read. */
   readonly node: Reliance | undefined;
 }
 

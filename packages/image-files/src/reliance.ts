@@ -1,4 +1,4 @@
-/** What something was read from: of a file system's `basis`. */
+/** The places of a file system's `basis` that something was read from. */
 export interface Reliance {
   /** Stretches, in order and apart: begin and end of each, in turn. */
   readonly stretches: readonly number[];

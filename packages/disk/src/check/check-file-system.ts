@@ -121,7 +121,7 @@ class Check {
   /** Names of nodes that have several, as far as not all were met. */
   readonly #linked = new Map<number, { readonly path: Uint8Array; readonly names: number; met: number }>();
   readonly #way: Frame[] = [];
-  /** Of all directories on the way. */
+  /** Names of all directories on the way. */
   #namesHeld = 0;
 
   constructor(source: ByteSource, fileSystem: FileSystem, options: CheckOptions) {

@@ -7,7 +7,7 @@ import type { ExtSuperblock } from './ext-superblock.ts';
 
 /** Blocks of a file system by their numbers, and what all who read them need to know. */
 export class ExtVolume {
-  /** What is read of it for a node is told of; of {@link basis} not. */
+  /** Reads of it are told of, as they are for a node; those of {@link basis} are not. */
   readonly source: ByteSource;
   readonly basis: ByteSource;
   readonly superblock: ExtSuperblock;

@@ -21,7 +21,7 @@ import type { ExtSuperblock } from './ext-superblock.ts';
 import { ExtVolume } from './ext-volume.ts';
 import { findSuperblock } from './find-superblock.ts';
 
-/** What a mount changes. */
+/** Fields and features that a mount changes. */
 const passing = ['label', 'mountedAt', 'state', 'needs_recovery', 'orphan_present'];
 
 /**

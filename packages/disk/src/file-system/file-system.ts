@@ -29,7 +29,7 @@ export interface FileSystem {
 export interface FileSystemBasis {
   /** Equal for two states that find nodes in the same way. */
   readonly layout: string;
-  /** What nodes are read from: the source, and what is replayed of the journal in place of what is there. */
+  /** Nodes are read from it: the source, in which blocks of a replayed journal stand in place of what is stored. */
   readonly source: ByteSource;
   /** True if something of a stretch comes from the journal. */
   isReplayed?(offset: number, length: number): boolean;

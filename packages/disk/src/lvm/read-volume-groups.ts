@@ -16,7 +16,7 @@ export interface VolumeGroup {
 
 export interface FoundGroups {
   readonly groups: readonly VolumeGroup[];
-  /** Which of the sources, by their number, they lie on; of copies of one, that which counts. */
+  /** Indexes of the sources that they lie on; of copies of one, that of the copy that counts. */
   readonly sources: readonly number[];
   /** Parts that could not be read, or contradict something else. */
   readonly notices: readonly string[];

@@ -82,7 +82,7 @@ function checksumOf(base: Fields): number {
 
 interface CellPlace {
   readonly source: ByteSource;
-  /** Of all bins of cells, behind the base block. */
+  /** The size of all bins of cells, which lie behind the base block. */
   readonly bytes: number;
 }
 

@@ -3,7 +3,7 @@ import type { ByteSource } from '../source/byte-source.ts';
 import { Fields, guidText } from '../source/fields.ts';
 import { type HiveValue, openHive } from './open-hive.ts';
 
-/** What a letter of Windows stands for. */
+/** The place that a letter of Windows stands for. */
 export type DrivePlace =
   /** The partition of a GPT, by its GUID; or a volume of dynamic disks, which is known by one, too. */
   | { readonly kind: 'gpt'; readonly uuid: string }

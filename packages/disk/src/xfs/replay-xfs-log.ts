@@ -9,10 +9,13 @@ import { changesOwner, freshInode, type LoggedInode, replayInode } from './xfs-l
 import type { XfsVolume } from './xfs-volume.ts';
 
 const types = { inode: 0x123b, buffer: 0x123c, inodes: 0x123f } as const;
-/** What a mount goes on with, and content depends on: mappings, attributes, exchanged content. By what ends them. */
+/**
+ * Changes that a mount goes on with, and that content depends on: mappings, attributes, exchanged content. Each by the type
+ * that begins it, with the type that ends it.
+ */
 const intents: Readonly<Record<number, number>> = { 0x1244: 0x1245, 0x1246: 0x1247, 0x1248: 0x1249 };
 const intentsByEnd = new Map(Object.entries(intents).map(([begin, end]) => [end, Number(begin)]));
-/** Of these, only free space and its owners, and quotas, depend: extents to be freed, owners and counts of them. */
+/** Changes that content does not depend on: extents to be freed, owners and counts of extents, quotas. */
 const passedOver: readonly number[] = [0x1236, 0x1237, 0x1240, 0x1241, 0x1242, 0x1243, 0x123d, 0x123e];
 const bufferFlags = { inodes: 1, cancelled: 2, quotas: 0x1c } as const;
 const unitBytes = 512;
@@ -21,11 +24,11 @@ const chunkBytes = 128;
 const mostBufferBytes = 65_536;
 /** Buffers that overlap were the same blocks at different times: they are never many. */
 const mostOverlappingBytes = 2 ** 20;
-/** So many of one sector, on average. */
+/** Stretches that may overlap, for each sector of what is read. */
 const mostOverlapping = 4;
-/** Inodes are made so many at once, or as many as a block has. */
+/** Inodes that are made at once; more only where a block has more. */
 const inodesMadeAtOnce = 64;
-/** So many new ones, with what is then logged of each, are more than a log of 64 MiB has. */
+/** A log of 64 MiB has fewer new inodes, as each of them is then logged by itself, too. */
 const mostFreshInodes = 2 ** 18;
 /** An inode that changed more often is replayed once, and kept. */
 const fewChanges = 8;
@@ -296,7 +299,7 @@ class LoggedChanges {
   }
 }
 
-/** Without those of which there are none. */
+/** Adds to a count. A count of zero is left out. */
 function addTo<Key>(counts: Map<Key, number>, key: Key, more: number): void {
   const count = (counts.get(key) ?? 0) + more;
   if (count > 0) counts.set(key, count);

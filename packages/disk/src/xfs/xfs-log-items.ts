@@ -10,13 +10,13 @@ const flags = { start: 1, commit: 2, continues: 4, wasContinued: 8, end: 16, unm
 /** A change that was committed, as it is logged: pieces of which the first says what it is. */
 export interface LogItem {
   readonly type: number;
-  /** Of the record that its transaction began in; by it is told what is in its place already. */
+  /** The record that its transaction began in. A block or inode that has a later one is newer than the change. */
   readonly lsn: bigint;
   readonly pieces: readonly Uint8Array[];
 }
 
 interface OpenItem {
-  /** Of all pieces that it is to have. */
+  /** The number of pieces that it says it has. */
   readonly total: number;
   /** Each in the parts that it is logged in. */
   readonly pieces: Uint8Array[][];

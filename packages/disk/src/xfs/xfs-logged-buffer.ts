@@ -1,6 +1,5 @@
 import { Fields } from '../source/fields.ts';
-import { hasUuid } from './xfs-checks.ts';
-import { sealCrc } from './xfs-checks.ts';
+import { hasUuid, sealCrc } from './xfs-checks.ts';
 
 /** Where a block of metadata has its checksum, the place in the log of its last change, and its UUID. */
 interface BufferPlaces {

@@ -7,7 +7,7 @@ const crcAt = 100;
 const coreBytes = 176;
 const parts = { data: 0x2, extents: 0x4, tree: 0x8, device: 0x10 } as const;
 const contentParts = parts.data | parts.extents | parts.tree;
-/** Those of the attributes are the same, further up. */
+/** Flags of the attributes are those of the content, this many bits higher. */
 const attributeShift = 5;
 const ownerParts = 0x600;
 const big = { times: 0x8, counts: 0x10 } as const;

@@ -6,7 +6,7 @@ const env = {
   ...process.env,
   PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
   MKE2FS_CONFIG: '/dev/null',
-  /** What the programs take for now, so that two images of the same options differ in random numbers alone. */
+  /** The programs take this for now, so that two images of the same options differ in random numbers alone. */
   E2FSPROGS_FAKE_TIME: '1800000000',
 };
 

@@ -2,7 +2,7 @@
 export interface MadeKey {
   readonly keys?: Readonly<Record<string, MadeKey>>;
   readonly values?: Readonly<Record<string, Uint8Array>>;
-  /** Of the list of its subkeys; `ri` is one of lists of hashes. @default lh */
+  /** The kind of the list of its subkeys; `ri` is a list of lists of hashes. @default lh */
   readonly list?: 'li' | 'lf' | 'lh' | 'ri';
 }
 

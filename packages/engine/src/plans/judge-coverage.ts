@@ -50,5 +50,3 @@ function judgeItem(item: InventoryItem, byArn: ReadonlyMap<ResourceArn, Resource
       : `${consistsOf.length - parts.length} of ${consistsOf.length} volumes have no plan`;
   return { item, coverage: 'no-plan', reason };
 }
-
-/** From the best to the worst. */

@@ -5,8 +5,9 @@ import type { Plans } from '../model/plan.ts';
 import { hourMs } from '../model/time.ts';
 
 /**
- * `degraded`: its newest point carries or lacks entries, and the last clean one is recent enough. `overdue`: it has
- * points, but the last clean one is older than the plan's RPO, or none is clean. `unprotected`: no point, or not backed up.
+ * Standings of a resource, from the best to the worst. `degraded`: its newest point carries or lacks entries, and the last
+ * clean one is recent enough. `overdue`: it has points, but the last clean one is older than the plan's RPO, or none is
+ * clean. `unprotected`: no point, or not backed up.
  */
 export const standings = ['protected', 'degraded', 'overdue', 'unprotected'] as const;
 export type Standing = (typeof standings)[number];

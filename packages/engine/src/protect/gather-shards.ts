@@ -35,7 +35,7 @@ const count = z.int().nonnegative();
 /** Sums of the shards joined so far; of the warnings the first ones, and of packs also those that joining wrote. */
 export const Gathered = ShardResult.omit({ index: true, keys: true, unchanged: true, manifest: true }).extend(
   {
-    /** Of the attempts whose results were joined. */
+    /** Names of the pack usage of the attempts whose results were joined. */
     usage: z.array(z.string()),
   },
 );
