@@ -1,10 +1,10 @@
-import { compareBytes, equalBytes, toHex } from '../bytes.ts';
+import { equalBytes, toHex } from '../bytes.ts';
 import { InvalidInputError } from '../errors.ts';
 import { decodeFileEntry, encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import {
   decodeFileKey,
-  entryKey,
   hasSamePath,
+  joinRanges,
   pathKeys,
   prefixKeys,
   type KeyRange,
@@ -106,19 +106,11 @@ function selectPaths(
 /** Ranges that have every path that may match, in order; none overlaps another. */
 function rangesOf(globs: readonly Glob[]): readonly KeyRange[] {
   const starts = globs.flatMap((glob) => glob.starts);
-  if (starts.some(({ bytes, isWhole }) => bytes.length === 0 && !isWhole)) return [{}];
-  const ranges = starts.flatMap(({ bytes, isWhole }) =>
-    isWhole ? [pathKeys(bytes), pathKeys(Buffer.concat([bytes, Buffer.from('/')]))] : [prefixKeys(bytes)],
+  return joinRanges(
+    starts.flatMap(({ bytes, isWhole }) =>
+      isWhole ? [pathKeys(bytes), pathKeys(Buffer.concat([bytes, Buffer.from('/')]))] : [prefixKeys(bytes)],
+    ),
   );
-  const merged: { readonly from: Uint8Array; to: Uint8Array }[] = [];
-  for (const { from = entryKey(new Uint8Array()), to = from } of ranges.sort((a, b) =>
-    compareBytes(a.from ?? new Uint8Array(), b.from ?? new Uint8Array()),
-  )) {
-    const last = merged.at(-1);
-    if (last === undefined || compareBytes(from, last.to) > 0) merged.push({ from, to });
-    else if (compareBytes(to, last.to) > 0) last.to = to;
-  }
-  return merged;
 }
 
 /** A path whose content is still to come. Splits its versions wherever their content turns out to differ. */

@@ -1,3 +1,4 @@
+import { compareBytes } from '../bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
 
 /** Longest key of any tree, in bytes. Paths get there with about 8,000 bytes. */
@@ -160,9 +161,7 @@ export function keyAfter(key: Uint8Array): Uint8Array {
   return after;
 }
 
-export function pathKeys(
-  path: Uint8Array,
-): KeyRange & { readonly from: Uint8Array; readonly to: Uint8Array } {
+export function pathKeys(path: Uint8Array): Required<KeyRange> {
   const from = entryKey(path);
   const to = keyAfter(from);
   to[from.length] = escape;
@@ -170,9 +169,7 @@ export function pathKeys(
 }
 
 /** All keys of the paths that begin with these bytes, which need not end at a slash. */
-export function prefixKeys(
-  prefix: Uint8Array,
-): KeyRange & { readonly from: Uint8Array; readonly to: Uint8Array } {
+export function prefixKeys(prefix: Uint8Array): Required<KeyRange> {
   const { key, length } = escapePath(prefix, 0);
   const from = key.slice(0, length);
   let end = from.length;
@@ -180,4 +177,15 @@ export function prefixKeys(
   const to = from.slice(0, end);
   to[end - 1] = (to[end - 1] ?? 0) + 1;
   return { from, to };
+}
+
+/** Ranges in ascending order; those that overlap or touch are one. */
+export function joinRanges(ranges: readonly Required<KeyRange>[]): readonly Required<KeyRange>[] {
+  const joined: Required<KeyRange>[] = [];
+  for (const { from, to } of ranges.toSorted((a, b) => compareBytes(a.from, b.from))) {
+    const last = joined.at(-1);
+    if (last === undefined || compareBytes(from, last.to) > 0) joined.push({ from, to });
+    else if (compareBytes(to, last.to) > 0) joined[joined.length - 1] = { from: last.from, to };
+  }
+  return joined;
 }

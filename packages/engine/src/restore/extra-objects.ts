@@ -60,9 +60,7 @@ export async function* missingFrom(
 async function* listNames({ reader, prefix, below, signal }: ExtraObjectSearch): AsyncGenerator<Uint8Array> {
   const before = utf8(prefix);
   for (const path of below) {
-    for await (const { key } of reader.manifest.range(path === '' ? {} : prefixKeys(utf8(path)), {
-      signal,
-    })) {
+    for await (const { key } of reader.manifest.range(prefixKeys(utf8(path)), { signal })) {
       const { path: found, offset } = decodeFileKey(key, reader.name);
       if (offset === undefined) yield Buffer.concat([before, found]);
     }
