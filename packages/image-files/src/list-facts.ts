@@ -1,7 +1,7 @@
 import { DiskError, type FileNode, type FileSystem, type NodeKind } from '@holdfast/disk';
 import { isOfKind, utf8 } from '@holdfast/engine';
 import { joinBytes } from './join-bytes.ts';
-import { latinOf } from './restore/latin-text.ts';
+import { latinOf } from './latin-text.ts';
 import { joinReliances, type ReadRecorder, type Reliance } from './reliance.ts';
 import type { StateComparison } from './state-comparison.ts';
 

@@ -18,7 +18,7 @@ import {
 import { isAtFault } from '../file-system-errors.ts';
 import type { PointImage } from '../point-image.ts';
 import { readInStretches } from '../read-in-stretches.ts';
-import { bytesOfLatin, latinOf } from './latin-text.ts';
+import { bytesOfLatin, latinOf } from '../latin-text.ts';
 import { entryOfNode } from './node-entry.ts';
 import { getNode, type SelectedPath, selectPaths } from './select-paths.ts';
 import { asEntryError, type LatinRange, type OrderedStep, walkInPathOrder } from './walk-in-path-order.ts';

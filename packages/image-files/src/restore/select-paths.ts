@@ -1,7 +1,7 @@
 import { InvalidInputError, UnknownNameError, utf8 } from '@holdfast/engine';
 import { type ImagePlace, partsText } from '../image-part.ts';
 import type { PointImage } from '../point-image.ts';
-import { latinOf } from './latin-text.ts';
+import { latinOf } from '../latin-text.ts';
 
 /** A path within an image that a restore is asked for. */
 export interface SelectedPath {

@@ -1,7 +1,7 @@
 import { DiskError, type FileNode, type FileSystem, mostPathBytes } from '@holdfast/disk';
 import { BackupError, concernsOne, SourceEntryError } from '@holdfast/engine';
 import { findDamageOfVault } from '../file-system-errors.ts';
-import { bytesOfLatin, latinOf } from './latin-text.ts';
+import { bytesOfLatin, latinOf } from '../latin-text.ts';
 
 /** A half-open range of paths, a character a byte: from inclusive, to exclusive; absent = unbounded. */
 export interface LatinRange {
