@@ -51,7 +51,7 @@ export const doctorCommand = defineCommand({
       directory === undefined ? undefined : await compareStacks(connection.deployment, directory, tell);
     if (stacks !== undefined && !out.json) await printChanges(stacks, out);
     const of = (state: CheckState) => results.filter((one) => one.state === state).length;
-    if (out.json) await out.answer(Examined, { checks: results, ...(stacks && { stacks }) });
+    if (out.json) await out.answer(Examined, { checks: results, stacks });
     else
       await out.line(
         `${countText(results.length, 'check')}: ${of('good')} good, ${of('attention')} need attention, ${of('unknown')} unknown`,

@@ -75,10 +75,8 @@ export function quoteFields({
     kind: resource.kind,
     plan,
     assumed: { changedPerDay },
-    ...(files !== undefined && {
-      ...files.estimate,
-      firstCopy: isLocal(resource) ? undefined : files.firstCopy,
-    }),
+    ...files?.estimate,
+    firstCopy: isLocal(resource) ? undefined : files?.firstCopy,
     image,
     months: months.map((month) =>
       isLocal(resource) ? { ...month, dollars: undefined, parts: undefined } : month,

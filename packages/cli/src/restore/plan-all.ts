@@ -88,7 +88,7 @@ export async function planParts(
         : restoreInput(part.point, part.destination, {
             paths: undefined,
             overwrite,
-            ...(isExact && canHaveExtra(part.destination) && { deleteExtra: true }),
+            deleteExtra: (isExact && canHaveExtra(part.destination)) || undefined,
             thaw,
           }),
   }));

@@ -297,14 +297,8 @@ async function restorePartHere(
   connection: Connection,
   context: CommandContext,
 ): Promise<EndedPart> {
-  const request = {
-    point: part.point,
-    paths: undefined,
-    overwrite,
-    ...(isExact && { deleteExtra: true as const }),
-    thaw,
-    workers,
-  };
+  const deleteExtra = isExact || undefined;
+  const request = { point: part.point, paths: undefined, overwrite, deleteExtra, thaw, workers };
   const { outcome, execution } = await restoreHere(request, directory, connection, context);
   const { written, same, kept, bytes, failed } = outcome;
   const result = resultText({
@@ -462,13 +456,11 @@ function documentOf(
         quote,
         problem: problem?.message,
         extra: extraFields(part, end),
-        ...(end && {
-          execution: end.execution,
-          files: end.files,
-          bytes: end.bytes,
-          exitCode: end.exitCode,
-          result: end.result,
-        }),
+        execution: end?.execution,
+        files: end?.files,
+        bytes: end?.bytes,
+        exitCode: end?.exitCode,
+        result: end?.result,
       };
     }),
     without,

@@ -55,11 +55,8 @@ export async function restoreHere(
     isImage(point) && paths !== undefined
       ? await openImageFiles(await openPoint(connection, point), paths, { ...context, openSnapshots })
       : undefined;
-  const execution = await recordRestore(
-    { point, directory, paths, ...(deleteExtra === true && { overwrite, deleteExtra }), thaw },
-    connection,
-    context,
-  );
+  const recorded = { point, directory, paths, overwrite: deleteExtra && overwrite, deleteExtra, thaw };
+  const execution = await recordRestore(recorded, connection, context);
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });
   const options = { target, overwrite, onProgress, signal };
   const outcome =

@@ -89,8 +89,8 @@ function bucketOf(bucket: string, values: DestinationValues): RestoreDestination
     );
   return {
     bucket,
-    ...(prefix !== '' && { prefix }),
-    ...(confirmed && { prefixWithoutSlash: true }),
+    prefix: prefix === '' ? undefined : prefix,
+    prefixWithoutSlash: confirmed ? true : undefined,
   };
 }
 
