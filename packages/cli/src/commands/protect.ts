@@ -27,7 +27,7 @@ const Protected = documentAnswer(
     tagKey: z.string(),
     planBefore: z.string().optional(),
     tagged: z.boolean(),
-    /** Of the first backup, where it was started. */
+    /** The run of the first backup, where it was started. */
     runId: z.string().optional(),
     execution: z.string().optional(),
   }),

@@ -322,7 +322,7 @@ async function repeat(row: RestoreRow, connection: Connection, context: CommandC
 }
 
 /**
- * What a restore was asked for, as its execution has it.
+ * The request of a restore, as its execution has it.
  * @throws {@link InvalidInputError} it was no work of the machine.
  * @throws {@link UnknownNameError} nobody knows any more.
  */

@@ -27,7 +27,7 @@ export const thawDaysOption = numberOption(
   { unit: 'days', ...thawDays },
 );
 
-/** What a restore reads, writes, costs and takes. */
+/** Fields of a {@link RestoreQuote}. */
 export const quoteShape = {
   files: WholeNumber,
   bytes: WholeNumber,

@@ -37,7 +37,7 @@ function asJudged(row: ResourceRow): ResourceRow {
   return withoutRuns;
 }
 
-/** What its points say of a resource. */
+/** A resource, judged by its points. */
 interface WatchedResource {
   readonly standing: ResourceStanding;
   /** Its newest point, if that speaks of an attack or comes after one that does. */

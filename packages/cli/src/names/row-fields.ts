@@ -93,7 +93,6 @@ export const restoreShape = {
   error: ErrorRecord.strict().optional(),
 } satisfies Complete<RestoreRow>;
 
-/** What a hold keeps. */
 export const ScopeFields = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('point'), pointId: z.string() }),
   z.strictObject({ kind: z.literal('resource'), resourceArn: z.string() }),

@@ -53,7 +53,7 @@ export const ExtraFields = z.strictObject({
   left: z.array(z.strictObject({ path: z.string(), reason: z.string() })),
 });
 
-/** What became of it. */
+/** The end of an {@link Extra}: how much of it is deleted, and what stays. */
 export interface ExtraOutcome {
   readonly removed: number;
   readonly bytes: number;

@@ -38,7 +38,7 @@ interface QuotedPart extends ChosenPart {
   readonly thawDollars?: number | undefined;
   /** Why nothing can be said about it; the restore would meet the same. */
   readonly problem?: BackupError | undefined;
-  /** What its place has besides, where that is to go. */
+  /** Only where it is to be deleted. */
   readonly extra?: Extra | undefined;
   /** Why nothing is deleted from its place, though it was asked for. */
   readonly extraProblem?: BackupError | undefined;

@@ -102,7 +102,7 @@ interface RestorePreview {
 }
 
 interface PreviewWishes extends Pick<RestorePreview, 'destination' | 'file' | 'degraded'> {
-  /** What it costs, in place of what it would write. */
+  /** Costs are asked for, in place of names. */
   readonly isQuote: boolean;
 }
 

@@ -98,7 +98,6 @@ export function throttledText(calls: number): string {
   return `throttled ${countText(calls, 'call')}, which EBS refused at first`;
 }
 
-/** Of a restore into a directory here. */
 export const RestoredHere = documentAnswer(
   'into a directory',
   z.strictObject({

@@ -19,7 +19,7 @@ const fileName = 'names.json';
 /** Most of each: what a person picks from. */
 const mostNames = 500;
 
-/** What a shell, or this program, takes for more than a name is left out, whoever chose it: options, too. */
+/** Names that a shell, or this program, takes for more are left out, whoever chose them: options, too. */
 const plainName = /^[\w.][\w.-]*$/;
 
 export async function readNames(file: NamesFile): Promise<KnownNames> {
