@@ -1,3 +1,4 @@
+import { accountBlockQuota } from '@holdfast/engine/model';
 import * as z from 'zod';
 import type { AwsRequest } from './aws-request.ts';
 import type { EbsSettings } from './ebs/settings.ts';
@@ -6,9 +7,6 @@ import { jsonReply, type Reply } from './reply.ts';
 
 /** Quotas of the EBS direct APIs that can be raised, by their codes. */
 const operations = { 'L-C125AE42': 'GetSnapshotBlock', 'L-AFAE1BE8': 'PutSnapshotBlock' } as const;
-
-/** AWS's own, where the emulator usually is, and in most regions. */
-const defaults = { 'us-east-1': 5000, elsewhere: 1000 } as const;
 
 const Asked = z.looseObject({
   ServiceCode: z.literal('ebs'),
@@ -30,8 +28,7 @@ export function answerQuotas(
   const asked = Asked.safeParse(JSON.parse(Buffer.from(body).toString('utf8')));
   const code = asked.data?.QuotaCode;
   const applied = code && accountQuotas[operations[code]];
-  const byDefault = region === 'us-east-1' ? defaults['us-east-1'] : defaults.elsewhere;
-  const value = operation === 'GetServiceQuota' ? applied : code && byDefault;
+  const value = operation === 'GetServiceQuota' ? applied : code && accountBlockQuota(region);
   if (code === undefined || value === undefined)
     return errorReply(request, 400, 'NoSuchResourceException', 'The specified resource does not exist');
   return jsonReply(
