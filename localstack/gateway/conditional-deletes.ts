@@ -19,8 +19,10 @@ export async function refuseChangedDelete(
   if (request.operation !== 'DeleteObject' || wanted === undefined) return undefined;
   const { statusCode, headers } = await upstream.head(request.path, message);
   if (statusCode === 404) return errorReply(request, 404, 'NoSuchKey', 'The specified key does not exist.');
-  if (statusCode !== 200 || wanted === '*' || unquoted(wanted) === unquoted(headers.etag ?? ''))
-    return undefined;
+  // S3 asks for s3:GetObject, too.
+  if (statusCode === 403) return errorReply(request, 403, 'AccessDenied', 'Access Denied');
+  if (statusCode !== 200) return errorReply(request, 500, 'InternalError', 'Please try again.');
+  if (wanted === '*' || unquoted(wanted) === unquoted(headers.etag ?? '')) return undefined;
   const text = 'At least one of the pre-conditions you specified did not hold';
   return errorReply(request, 412, 'PreconditionFailed', text, { Condition: 'If-Match' });
 }

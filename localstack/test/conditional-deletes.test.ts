@@ -6,7 +6,8 @@ import { startFixture } from './gateway-fixture.ts';
 async function connect() {
   const fixture = await startFixture(({ method, path }, response) => {
     const isThere = path.startsWith('/vault/there');
-    if (method === 'HEAD') response.writeHead(isThere ? 200 : 404, isThere ? { etag: '"abc"' } : {});
+    if (path.startsWith('/vault/hidden')) response.writeHead(method === 'HEAD' ? 403 : 204);
+    else if (method === 'HEAD') response.writeHead(isThere ? 200 : 404, isThere ? { etag: '"abc"' } : {});
     else response.writeHead(204, { 'x-amz-delete-marker': 'true' });
     response.end();
   });
@@ -32,6 +33,7 @@ test.for([
   ['there', '"other"', 'PreconditionFailed', 412],
   ['gone', '"abc"', 'NoSuchKey', 404],
   ['gone', '*', 'NoSuchKey', 404],
+  ['hidden', '"abc"', 'AccessDenied', 403],
 ] as const)('a deletion of %s if it is %s is refused with %s', async ([key, etag, name, httpStatusCode]) => {
   const remove = await connect();
 
