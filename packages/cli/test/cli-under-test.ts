@@ -27,6 +27,7 @@ import {
   productVersion,
   type Plans,
   RetentionRules,
+  type RestoreReport,
 } from '@holdfast/engine/model';
 import {
   FakeClock,
@@ -113,6 +114,13 @@ class MemoryExecutions implements Executions {
   /** From now on every execution has succeeded when it is first looked at. */
   succeed(): void {
     this.onLook = async (execution) => this.end(execution, { status: 'succeeded' });
+  }
+
+  /** From now on every execution has succeeded at its third look, with that report. */
+  report(report: Partial<RestoreReport> & { readonly news?: unknown }): void {
+    this.onLook = async (execution, look) => {
+      if (look === 3) this.end(execution, { status: 'succeeded', output: JSON.stringify({ report }) });
+    };
   }
 
   end(execution: string, state: ExecutionState): void {
