@@ -2,16 +2,12 @@ import type { MachineConfiguration } from '@holdfast/aws';
 import type { InstanceWishes } from '@holdfast/engine/model';
 import { putJson } from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { commitImageStep } from '../../lambdas/image/commit-image.ts';
-import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
 import { restoreFiles } from '../../lambdas/restore/restore-job.ts';
-import { makeDeployment, PLENTY, readJson, untilDone } from './support/deployment.ts';
-import { makeVolume, MemoryImages } from './support/memory-images.ts';
-import { makePipeline } from './support/pipeline.ts';
+import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
+import { INSTANCE, protectImage } from './support/imaging.ts';
+import { makeVolume } from './support/memory-images.ts';
 import { EXECUTION, endRestore, makeRestoring, restoresOnTheLog } from './support/restoring.ts';
 
-const INSTANCE = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1';
-const RUN = 'a'.repeat(32);
 const minute = 60_000;
 
 /** A machine with two volumes, one interface and a profile. */
@@ -41,18 +37,10 @@ async function planLaunch(
   { dryRun = false, machine = {} }: { dryRun?: boolean; machine?: Partial<MachineConfiguration> } = {},
 ) {
   const deployment = makeDeployment();
-  const images = new MemoryImages(deployment.clock);
-  images.machine = { ...images.machine, ...MACHINE, ...machine };
-  const deps = { ...deployment, images };
-  const event = { resourceArn: INSTANCE, kind: 'ec2-instance', plan: 'daily', type: 'full', runId: RUN };
-  await makePipeline(deployment).openRun(event, PLENTY);
-  await snapshotVolumesStep.over(deps)({ runId: RUN }, PLENTY);
-  images.change({ state: 'completed', progress: 100 });
-  const commit = { runId: RUN, shardCount: 0, groupCount: 0, state: null };
-  const { pointId } = await untilDone(async () => commitImageStep.over(deps)(commit, PLENTY));
+  const { images, point } = await protectImage(deployment, { machine: { ...MACHINE, ...machine } });
   const restoring = makeRestoring(deployment, images);
   const plan = await restoring.planRestore(
-    { request: { point: pointId, target, dryRun }, execution: EXECUTION },
+    { request: { point: point.pointId, target, dryRun }, execution: EXECUTION },
     PLENTY,
   );
   const { restoreId } = plan;

@@ -1,7 +1,7 @@
 import { putImagePoint } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 import { BUCKET_ARN, makeDeployment, PLENTY } from './support/deployment.ts';
-import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import { backUpBucket } from './support/pipeline.ts';
 import { EXECUTION, endRestore, makeRestoring, restoresOnTheLog } from './support/restoring.ts';
 
 const target = { directory: 'laptop:/home/ann/restored' };
@@ -9,8 +9,7 @@ const target = { directory: 'laptop:/home/ann/restored' };
 async function backedUp() {
   const deployment = makeDeployment();
   for (const name of ['a', 'b', 'c']) deployment.source.plant(`folder/${name}`, `content ${name}`);
-  const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'a'.repeat(32) };
-  const point = (await protectFiles(deployment, makePipeline(deployment), item))?.pointId ?? '';
+  const point = await backUpBucket(deployment);
   return { deployment, point, restoring: makeRestoring(deployment) };
 }
 
@@ -64,15 +63,14 @@ test('of a time whose newest point has changed since the log was written, both p
   await expect(restoring.planRestore(event, PLENTY)).rejects.toThrow('the connection is lost');
   deployment.catalog.restores.put = putRestore;
   deployment.clock.advance(3_600_000);
-  const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'b'.repeat(32) };
-  const newer = await protectFiles(deployment, makePipeline(deployment), item);
+  const newer = await backUpBucket(deployment, 'b'.repeat(32));
 
   const plan = await restoring.planRestore(event, PLENTY);
 
-  expect(plan.point.id).toBe(newer?.pointId);
+  expect(plan.point.id).toBe(newer);
   expect(await restoresOnTheLog(deployment)).toMatchObject([
     { event: { point } },
-    { event: { point: newer?.pointId } },
+    { event: { point: newer } },
   ]);
 });
 

@@ -98,6 +98,18 @@ export async function protectFiles(
   return commitPoint(pipeline, item.runId, listed.shards.count, PLENTY, listed.groups.count);
 }
 
+/** Plants ten files in two folders. */
+export function plantFolders({ source }: Deployment) {
+  for (let file = 0; file < 10; file += 1) source.plant(`folder-${file % 2}/file-${file}`, `content ${file}`);
+}
+
+/** Backs up all that was planted, and gives the id of the point. */
+export async function backUpBucket(deployment: Deployment, runId = 'a'.repeat(32)) {
+  const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId };
+  const point = await protectFiles(deployment, makePipeline(deployment), item);
+  return point!.pointId;
+}
+
 /** Commits as the state machine does, whatever time a call gets. */
 export async function commitPoint(
   pipeline: Pipeline,

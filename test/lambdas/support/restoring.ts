@@ -17,6 +17,9 @@ import { MemoryLaunches } from './memory-launches.ts';
 
 export const EXECUTION = 'arn:aws:states:us-east-1:000000000000:execution:restore:one';
 
+/** Where files are restored to, which the configuration allows. */
+export const TARGET = { bucket: 'restores', prefix: 'back/' };
+
 /** A target that takes large objects in parts of 1 MiB. */
 function makeTarget() {
   const uploads = new MemoryUploads();
