@@ -1,4 +1,4 @@
-import { addCounts, expirePoints, findHeir, passOnSigns, type PointRow } from '@holdfast/engine';
+import { addCounts, expirePoints, findHeir, type PointRow } from '@holdfast/engine';
 import { isImageKind } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -49,7 +49,6 @@ export const expirePointsStep = defineLoop(
       return { done: true, skipped: true, state: before };
     }
     let snapshots = 0;
-    const now = await store.now();
     const beforeRemoval = async (point: PointRow): Promise<'done' | 'in-use'> => {
       const { pointId, resourceArn, resourceKind, runId, expiresAt, hasBlocks } = point;
       log.info('removes a point', { pointId });
@@ -59,7 +58,6 @@ export const expirePointsStep = defineLoop(
         by: 'maintenance',
         event: { kind: 'expire', point: pointId, expiresAt: expiresAt.toISOString() },
       });
-      await passOnSigns(catalog, point, now);
       if (!isImageKind(resourceKind)) return 'done';
       // The sweep of snapshots removes them once no run compares with the container.
       if (hasBlocks === true && (await findHeir(catalog, resourceArn, pointId)) !== undefined) return 'done';

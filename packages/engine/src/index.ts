@@ -280,7 +280,6 @@ export {
   ToRenew,
 } from './maintenance/renew-leases.ts';
 export { expirePoints } from './maintenance/expire-points.ts';
-export { passOnSigns } from './maintenance/pass-on-signs.ts';
 export { createChunkIdReader } from './maintenance/pack-chunk-ids.ts';
 export { sweepPacks } from './maintenance/sweep-packs.ts';
 export { verifySample } from './maintenance/verify-sample.ts';

@@ -5,7 +5,6 @@ import {
   type Catalog,
   createChunkIdReader,
   expirePoints,
-  passOnSigns,
   noRenewals,
   openVault,
   reconcilePoints,
@@ -67,15 +66,12 @@ async function maintain(services: AllServices, signal: AbortSignal | undefined):
   // A point that could not be kept on today must not be removed today.
   if (failures.count > 0)
     return { pointsRenewed: renewed.renewed, pointsExpired: 0, packsSwept: 0, bytesSwept: 0, failures };
-  const now = await store.now();
   const expired = await expirePoints({
     store,
     catalog,
-    beforeRemoval: async (point) => {
-      const { pointId, resourceArn, expiresAt } = point;
+    beforeRemoval: async ({ pointId, resourceArn, expiresAt }) => {
       const event = { kind: 'expire' as const, point: pointId, expiresAt: expiresAt.toISOString() };
       await audit.append({ chain: resourceArn, id: `expire ${pointId}`, by, event });
-      await passOnSigns(catalog, point, now);
       return 'done';
     },
   });

@@ -3,6 +3,7 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { ifThere } from '../if-there.ts';
+import { passOnSigns } from './pass-on-signs.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 
 const expiredAtOnce = 8;
@@ -60,6 +61,7 @@ export interface ExpireReport {
 /**
  * Removes all points whose retention has ended, in no order, until none is left or the time is up. What is done is
  * done: the next call goes on with the rest. Safe to run any number of times at once. Held points are passed over.
+ * Signs of an attack that only they have are noted on points that stay.
  */
 export async function expirePoints(
   services: ExpireServices,
@@ -67,6 +69,13 @@ export async function expirePoints(
 ): Promise<ExpireReport & { readonly done: boolean }> {
   const { store, catalog } = services;
   const now = await store.now();
+  const passingOn: ExpireServices = {
+    ...services,
+    beforeRemoval: async (point) => {
+      await passOnSigns(catalog, point, now);
+      return (await services.beforeRemoval?.(point)) ?? 'done';
+    },
+  };
   const counts = { expired: 0, kept: 0, locked: 0, inUse: 0 };
   const worked = await workThrough(
     {
@@ -74,7 +83,7 @@ export async function expirePoints(
       atOnce: expiredAtOnce,
       nameOf: ({ pointId }) => `point ${pointId}`,
       work: async (point) => {
-        const outcome = point.holds === undefined ? await expirePoint(services, point, now) : 'kept';
+        const outcome = point.holds === undefined ? await expirePoint(passingOn, point, now) : 'kept';
         counts[outcome] += 1;
       },
     },

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import type { PointCounts, PointRow } from '../../src/ports/catalog/points.ts';
 import { findSuspicions, type PointSign, signThresholds } from '../../src/signs/point-signs.ts';
+import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { passOnSigns } from '../../src/maintenance/pass-on-signs.ts';
-import { MemoryCatalog, pointRow } from '../../src/testing/index.ts';
+import { FakeClock, MemoryCatalog, MemoryObjectStore, pointRow } from '../../src/testing/index.ts';
 
 const mebibyte = 2 ** 20;
 const dayMinutes = 1_440;
@@ -59,6 +60,21 @@ test('a week of points that go one by one forgets no signs: what comes after is 
   }
 
   expect(suspect).toEqual(Array.from({ length: 30 }, (_, at) => at + 4));
+});
+
+test('points that expire leave the signs that only they have on one that stays', async () => {
+  const catalog = new MemoryCatalog();
+  const attack = dayOf(4, encrypted);
+  const stays = dayOf(5);
+  const store = new MemoryObjectStore({ clock: new FakeClock(stays.sourceTime) });
+  for (const row of [...quietDays, attack]) await catalog.points.put({ ...row, expiresAt: row.sourceTime });
+  await catalog.points.put({ ...stays, expiresAt: dayOf(100).sourceTime });
+
+  const { expired, failures } = await expirePoints({ store, catalog });
+
+  expect({ expired, failures: failures.messages }).toEqual({ expired: 5, failures: [] });
+  const left = await Array.fromAsync(catalog.points.list(stays.resourceArn));
+  expect(findSuspicions(left).get(stays.pointId)?.since.pointId).toBe(attack.pointId);
 });
 
 test('a name that every full has is a sign once: not anew on each that is the oldest by then', async () => {
