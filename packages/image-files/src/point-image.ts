@@ -168,7 +168,7 @@ export class PointImage {
   }
 
   async #onDrive(letter: string, inner: string, options: LookUpOptions): Promise<ImagePlace> {
-    this.#tellingOf(await this.#disks.all());
+    this.#tell((await this.#disks.all()).notices);
     const { part, notices } = (await this.#windowsDrives()).get(letter);
     this.#tell(notices);
     const path = inner.replaceAll('\\', '/');
