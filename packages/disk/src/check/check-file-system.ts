@@ -1,4 +1,4 @@
-import { mostPathBytes } from '../file-system/walk-tree.ts';
+import { mostPathBytes, pathBelow } from '../file-system/walk-tree.ts';
 import { DiskBytesLostError, DiskDamagedError, DiskError, DiskUnsupportedError } from '../errors.ts';
 import type { DirectoryEntry, FileNode, FileSystem } from '../file-system/file-system.ts';
 import type { ByteSource } from '../source/byte-source.ts';
@@ -167,7 +167,7 @@ class Check {
 
   /** A node by one of its names. */
   async #take(here: Frame, { name, id, kind }: DirectoryEntry): Promise<void> {
-    const path = below(here.path, name);
+    const path = pathBelow(here.path, name);
     this.#noteName(here, path, name);
     const node = await this.#attempt(path, async () => this.#fileSystem.node(id, this.#signal));
     if (node === undefined) {
@@ -347,13 +347,4 @@ class Check {
     this.#findingCount += 1;
     if (this.#findings.length < this.#limits.findings) this.#findings.push({ kind, path, message, error });
   }
-}
-
-function below(directory: Uint8Array, name: Uint8Array): Uint8Array {
-  if (directory.length === 0) return name;
-  const path = new Uint8Array(directory.length + 1 + name.length);
-  path.set(directory);
-  path[directory.length] = 0x2f;
-  path.set(name, directory.length + 1);
-  return path;
 }

@@ -1,5 +1,5 @@
 import { DiskDamagedError, DiskError } from '../errors.ts';
-import type { DirectoryEntry, FileNode, FileSystem } from './file-system.ts';
+import type { FileNode, FileSystem } from './file-system.ts';
 
 /** Beyond it nothing is entered: no system could open it, and paths would take more memory the deeper they are. */
 export const mostPathBytes = 2 ** 16;
@@ -33,7 +33,7 @@ export async function* walkTree(
       way.pop();
       continue;
     }
-    const path = below(here.path, next.value);
+    const path = pathBelow(here.path, next.value.name);
     const node = await tried(fileSystem.node(next.value.id, signal));
     const error = node instanceof DiskError ? node : complaintOf(node, path, entered);
     if (error !== undefined || node instanceof DiskError) {
@@ -55,7 +55,8 @@ function complaintOf(node: FileNode, path: Uint8Array, entered: ReadonlySet<numb
   return undefined;
 }
 
-function below(directory: Uint8Array, { name }: DirectoryEntry): Uint8Array<ArrayBuffer> {
+/** The path of a name in a directory; that of the root is empty. */
+export function pathBelow(directory: Uint8Array, name: Uint8Array): Uint8Array<ArrayBuffer> {
   if (directory.length === 0) return new Uint8Array(name);
   const path = new Uint8Array(directory.length + 1 + name.length);
   path.set(directory);
