@@ -25,12 +25,18 @@ test('says of an object that the store does not have any more that it is gone', 
   expect(after.filter(({ problem }) => problem !== undefined)).toHaveLength(1);
 });
 
-test('each point that lacks a page of its pack map is named, also where they share it', async () => {
+/** Two points, a day apart, of one file that stays as it is. */
+async function backUpTwice() {
   const harness = new Harness('states');
   harness.source.plant('a', harness.random.bytes(50_000));
   const { root } = await harness.backUp('full');
   harness.clock.advance(24 * 60 * minute);
   const second = await harness.backUp('incremental');
+  return { harness, root, second };
+}
+
+test('each point that lacks a page of its pack map is named, also where they share it', async () => {
+  const { harness, root, second } = await backUpTwice();
   const damaged: string[] = [];
   expect(second.root.packMap).toEqual(root.packMap);
   harness.clock.advance(400 * 24 * 60 * minute);
@@ -42,11 +48,7 @@ test('each point that lacks a page of its pack map is named, also where they sha
 });
 
 test('an object counts as needed until the last of the points that need it, and holds end nothing early', async () => {
-  const harness = new Harness('states');
-  harness.source.plant('a', harness.random.bytes(50_000));
-  const { root } = await harness.backUp('full');
-  harness.clock.advance(24 * 60 * minute);
-  const second = await harness.backUp('incremental');
+  const { harness, root, second } = await backUpTwice();
   const neededUntil = async () =>
     (await statesOf(harness))
       .filter(({ kind }) => kind === 'chunks')
