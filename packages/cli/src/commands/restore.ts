@@ -16,7 +16,8 @@ import {
   QuotedImage,
   WrittenEntry,
 } from '../restore/preview-restore.ts';
-import { RestoredAll, restoreAll } from '../restore/restore-all.ts';
+import { RestoredAll } from '../restore/print-all.ts';
+import { restoreAll } from '../restore/restore-all.ts';
 import { formatOption, volumeOption } from '../restore/restore-disk-images.ts';
 import { restoreExactly } from '../restore/restore-exactly.ts';
 import { type LocalRequest, restoreHere } from '../restore/restore-here.ts';
