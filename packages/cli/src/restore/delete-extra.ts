@@ -1,4 +1,4 @@
-import { InvalidInputError, type PointRow, unreadOf } from '@holdfast/engine';
+import { InvalidInputError, type PointRow, type RestoreOutcome, unreadOf } from '@holdfast/engine';
 import type { OverwriteRule, RestoreDestination, RestoreReport } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { isImage } from '../names/open-point.ts';
@@ -54,6 +54,11 @@ export function isAllBack(report: Partial<RestoreReport>): boolean {
   const { state, files, kept = 0 } = report;
   const isOver = state === 'completed' || state === 'completed-with-warnings';
   return isOver && files !== undefined && kept === 0 && exitCodeOfReport(report) === exitCodes.ok;
+}
+
+/** The same of a restore by this process. */
+export function isAllHere({ failed, kept }: Pick<RestoreOutcome, 'failed' | 'kept'>): boolean {
+  return failed.length === 0 && kept === 0;
 }
 
 /** Said where something is not as the point has it. */

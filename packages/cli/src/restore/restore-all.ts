@@ -8,11 +8,11 @@ import { type ExitCode, exitCodeOf, exitCodes } from '../terminal/exit-codes.ts'
 import { countText, durationText, numberText } from '../terminal/text.ts';
 import type { AllWishes } from './all-wishes.ts';
 import { type ChosenResources, chooseResources } from './choose-all.ts';
-import { exitCodeOfRemoved, isAllBack, removeExtra } from './delete-extra.ts';
+import { exitCodeOfRemoved, isAllBack, isAllHere, removeExtra } from './delete-extra.ts';
 import { type PlannedPart, planParts } from './plan-all.ts';
 import { type EndedPart, fieldsOfAll, printPlan, printSummary, RestoredAll } from './print-all.ts';
 import { restoreHere } from './restore-here.ts';
-import { exitCodeOfReport, findReport } from './restore-report.ts';
+import { exitCodeOfOutcome, exitCodeOfReport, findReport } from './restore-report.ts';
 
 /** Restores that are under way at once: they share the workers of the deployment. */
 const restoresAtOnce = 4;
@@ -167,9 +167,8 @@ async function restorePartHere(
     kept,
     same,
   });
-  const exitCode = exitCodeOfReport({ failed: failed.length, failedFiles: [...failed] });
-  const isWhole = exitCode === exitCodes.ok && kept === 0;
-  return { part, execution, files: written + same, bytes, exitCode, result, isWhole };
+  const exitCode = exitCodeOfOutcome(outcome);
+  return { part, execution, files: written + same, bytes, exitCode, result, isWhole: isAllHere(outcome) };
 }
 
 function resultText({

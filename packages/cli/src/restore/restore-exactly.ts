@@ -5,7 +5,14 @@ import type { DegradedFields } from '../names/degraded-point.ts';
 import { openPoint } from '../names/open-point.ts';
 import type { CommandContext } from '../terminal/command.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
-import { confirmExtra, deleteShown, exitCodeOfRemoved, isAllBack, notWholeText } from './delete-extra.ts';
+import {
+  confirmExtra,
+  deleteShown,
+  exitCodeOfRemoved,
+  isAllBack,
+  isAllHere,
+  notWholeText,
+} from './delete-extra.ts';
 import { type ExtraOutcome, findExtra } from './extra.ts';
 import { type LocalRequest, restoreHere } from './restore-here.ts';
 import { exitCodeOfOutcome, exitCodeOfReport, printOutcome, RestoredHere } from './restore-report.ts';
@@ -66,11 +73,10 @@ async function restoreWholeHere(
   const { outcome, execution } = await restoreHere(request, directory, connection, context);
   const where = { pointId: request.point.pointId, directory, execution, ...degraded };
   if (!out.json) await printOutcome(outcome, where, out);
-  const exitCode = exitCodeOfOutcome(outcome);
   return {
     answer: async (extra) => out.answer(RestoredHere, { ...where, ...outcome, extra }),
-    exitCode,
-    isWhole: exitCode === exitCodes.ok && outcome.kept === 0,
+    exitCode: exitCodeOfOutcome(outcome),
+    isWhole: isAllHere(outcome),
   };
 }
 
