@@ -77,7 +77,7 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
     StopInstances: { parameters: ['InstanceId', 'Force', 'Hibernate', 'SkipOsShutdown'], run: stopInstances },
     TerminateInstances: { parameters: ['InstanceId', 'Force', 'SkipOsShutdown'], run: terminateInstances },
     DescribeAvailabilityZones: {
-      parameters: ['Filter', 'ZoneName', 'ZoneId', 'AllAvailabilityZones'],
+      parameters: ['Filter', 'ZoneName', 'AllAvailabilityZones'],
       run: describeAvailabilityZones,
     },
     DescribeSubnets: { parameters: [...paged, 'SubnetId'], run: describeSubnets },
