@@ -28,3 +28,24 @@ test('each command has a man page, in which no text commands the formatter', () 
     expect(requests.join('\n')).not.toMatch(/^(?!\.(?:TH|SH|TP|B|BR) )(?!\.TP$)/m);
   }
 });
+
+/** Names of fields that hold a time, anywhere in a JSON Schema. */
+function timesIn(schema: unknown): readonly string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const { properties } = schema as { readonly properties?: Readonly<Record<string, object>> };
+  const own = Object.entries(properties ?? {}).filter(
+    ([, { format, $ref }]: [string, { format?: string; $ref?: string }]) =>
+      format === 'date-time' || $ref === '#/$defs/Time',
+  );
+  return [...own.map(([name]) => name), ...Object.values(schema).flatMap(timesIn)];
+}
+
+test('fields that hold a time are called as docs/json.md says', () => {
+  const { $defs } = JSON.parse(cliOutputSchema()) as { $defs: Readonly<Record<string, unknown>> };
+
+  const names = new Set(timesIn($defs));
+
+  // Entries of the audit log are as they are stored.
+  expect([...names].filter((name) => !/(?:At|Time|Until)$|^until$/.test(name))).toEqual(['at']);
+  expect(names.size).toBeGreaterThan(10);
+});

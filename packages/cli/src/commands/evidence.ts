@@ -47,7 +47,7 @@ const Collected = documentAnswer(
       count: WholeNumber,
       bytes: WholeNumber,
       byMode: z.record(z.string(), WholeNumber),
-      firstUnlocked: Time.optional(),
+      firstUnlockedAt: Time.optional(),
       /** Only the first of them. */
       problems: z.array(z.strictObject({ name: z.string(), problem: z.string() })),
       problemCount: WholeNumber,

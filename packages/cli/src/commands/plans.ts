@@ -32,8 +32,8 @@ const Reported = documentAnswer(
             type: BackupType,
             schedule: z.string(),
             timeZone: z.string(),
-            nextRun: Time.optional(),
-            lastStarted: Time.optional(),
+            nextRunAt: Time.optional(),
+            lastStartedAt: Time.optional(),
             lastStates: z.partialRecord(z.enum(runStates), WholeNumber),
           }),
         ),
@@ -49,8 +49,8 @@ interface Rule {
   readonly schedule: string;
   readonly timeZone: string;
   /** Absent where only the scheduler knows. */
-  readonly nextRun: Date | undefined;
-  readonly lastStarted: Date | undefined;
+  readonly nextRunAt: Date | undefined;
+  readonly lastStartedAt: Date | undefined;
   /** Ends of the last run of each resource, or that it goes on. */
   readonly lastStates: Readonly<Partial<Record<RunState, number>>>;
 }
@@ -103,20 +103,20 @@ async function readReport(
     const schedule = plan.schedules[type];
     if (schedule === undefined) return [];
     const { expression, timeZone } = schedule;
-    const nextRun = findNextRun(plan, type, clock.now());
-    return [{ type, schedule: expression, timeZone, nextRun, ...lastOf(runs, type) }];
+    const nextRunAt = findNextRun(plan, type, clock.now());
+    return [{ type, schedule: expression, timeZone, nextRunAt, ...lastOf(runs, type) }];
   });
   return { plan, standings, rules, hasMoreRuns: runs.length === mostRuns };
 }
 
 /** @param runs - the newest first. */
-function lastOf(runs: readonly RunRow[], type: BackupType): Pick<Rule, 'lastStarted' | 'lastStates'> {
+function lastOf(runs: readonly RunRow[], type: BackupType): Pick<Rule, 'lastStartedAt' | 'lastStates'> {
   const last = new Map<string, RunRow>();
   for (const run of runs)
     if (run.requestedType === type && !last.has(run.resourceArn)) last.set(run.resourceArn, run);
   const lastStates: Partial<Record<RunState, number>> = {};
   for (const { state } of last.values()) lastStates[state] = (lastStates[state] ?? 0) + 1;
-  return { lastStarted: last.values().next().value?.startedAt, lastStates };
+  return { lastStartedAt: last.values().next().value?.startedAt, lastStates };
 }
 
 function documentOf(reports: readonly PlanReport[], astray: readonly ResourceStanding[]) {
@@ -144,11 +144,11 @@ async function print(
     );
     await out.table(
       [words('TYPE'), words('NEXT RUN'), right('IN'), times('LAST RUN'), prose('ENDED')],
-      rules.map(({ type, schedule, timeZone, nextRun, lastStarted, lastStates }) => [
+      rules.map(({ type, schedule, timeZone, nextRunAt, lastStartedAt, lastStates }) => [
         type,
-        nextRun === undefined ? schedule : timeInZone(nextRun, timeZone),
-        nextRun === undefined ? '-' : durationText((nextRun.getTime() - clock.now().getTime()) / 1000),
-        lastStarted,
+        nextRunAt === undefined ? schedule : timeInZone(nextRunAt, timeZone),
+        nextRunAt === undefined ? '-' : durationText((nextRunAt.getTime() - clock.now().getTime()) / 1000),
+        lastStartedAt,
         countsText(lastStates) || (hasMoreRuns ? `not in its last ${mostRuns} runs` : 'never ran'),
       ]),
     );

@@ -32,7 +32,7 @@ ${findings.length === 0 ? '<p>Nothing.</p>' : `<ul>${findings.map((one) => `<li>
       Object.entries(objects.byMode)
         .map(([mode, count]) => `${count} ${mode}`)
         .join(', ') +
-      `; the first lock ends ${objects.firstUnlocked === undefined ? '-' : timeText(objects.firstUnlocked)}`,
+      `; the first lock ends ${objects.firstUnlockedAt === undefined ? '-' : timeText(objects.firstUnlockedAt)}`,
   )}</p>
 ${table(
   ['Object', 'Problem'],

@@ -52,7 +52,7 @@ export interface ObjectSums {
   /** By lock mode; `none` without a lock. */
   readonly byMode: Record<string, number>;
   /** The lock that ends first. */
-  firstUnlocked: Date | undefined;
+  firstUnlockedAt: Date | undefined;
   /** The first of those that are not kept as long as they are needed. */
   readonly problems: { readonly name: string; readonly problem: string }[];
   problemCount: number;
@@ -61,7 +61,7 @@ export interface ObjectSums {
 const problemsNamed = 1000;
 
 export function noObjects(): ObjectSums {
-  return { count: 0, bytes: 0, byMode: {}, firstUnlocked: undefined, problems: [], problemCount: 0 };
+  return { count: 0, bytes: 0, byMode: {}, firstUnlockedAt: undefined, problems: [], problemCount: 0 };
 }
 
 /** Adds an object to the sums. */
@@ -71,8 +71,8 @@ export function addObject(sums: ObjectSums, { name, state, problem }: StoredStat
   sums.bytes += state?.bytes ?? 0;
   sums.byMode[mode] = (sums.byMode[mode] ?? 0) + 1;
   const until = state?.lock?.until;
-  if (until !== undefined && (sums.firstUnlocked === undefined || until < sums.firstUnlocked))
-    sums.firstUnlocked = until;
+  if (until !== undefined && (sums.firstUnlockedAt === undefined || until < sums.firstUnlockedAt))
+    sums.firstUnlockedAt = until;
   if (problem === undefined) return;
   sums.problemCount += 1;
   if (sums.problems.length < problemsNamed) sums.problems.push({ name, problem });
