@@ -27,7 +27,7 @@ const Manifest = z.looseObject({
 /**
  * Reads the templates that `cdk synth` wrote, by the names of their stacks, those of stages as well. Stacks of other
  * regions are left out.
- * @throws {@link UsageError} the directory is no cloud assembly.
+ * @throws {@link UsageError} the directory is no cloud assembly, or lacks a part of it.
  */
 export async function readCloudAssembly(
   directory: string,
@@ -44,21 +44,14 @@ export async function readCloudAssembly(
     const isHere = place === region || place === 'unknown-region';
     if (type !== 'aws:cloudformation:stack' || templateFile === undefined || !isHere) continue;
     const file = path.join(directory, templateFile);
-    stacks.set(stackName, parseTemplate(await readFile(file, 'utf8'), file));
+    stacks.set(stackName, parseTemplate(await readWritten(file), file));
   }
   return stacks;
 }
 
 async function readManifest(directory: string): Promise<z.infer<typeof Manifest>> {
   const file = path.join(directory, 'manifest.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`there is no ${file}; "cdk synth" writes it, into cdk.out unless told otherwise`, {
-      cause,
-    });
-  }
+  const text = await readWritten(file);
   try {
     return Manifest.parse(JSON.parse(text));
   } catch (cause) {
@@ -66,4 +59,12 @@ async function readManifest(directory: string): Promise<z.infer<typeof Manifest>
       cause,
     });
   }
+}
+
+async function readWritten(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new UsageError(`there is no ${file}; "cdk synth" writes it, into cdk.out unless told otherwise`, {
+      cause,
+    });
+  });
 }

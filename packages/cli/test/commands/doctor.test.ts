@@ -327,3 +327,13 @@ test('compares nothing where there is nothing to compare with, and says so', asy
   expect(code).toBe(1);
   expect(out).toMatch(/upgrade of HoldfastStorage: .* has no such stack for eu-west-1 \(Other\)/);
 });
+
+test('says so where half of what "cdk synth" wrote is gone', async () => {
+  await synthesize({ HoldfastStorage: storage });
+  await rm(path.join(assembly, 'HoldfastStorage.template.json'));
+
+  const { code, err } = await cli.run('doctor', '--templates', assembly);
+
+  expect(err).toMatch(/there is no .*HoldfastStorage.template.json; "cdk synth" writes it/);
+  expect(code).toBe(2);
+});
