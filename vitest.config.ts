@@ -7,8 +7,8 @@ import { hangsAfterMs, patienceMs } from './test/support/patience.ts';
 
 // Threads and programs that tests start load the same modules again and again: they find them compiled, types dropped.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
-// The templates that tests look at are made dozens of times; CDK's own validation, four seconds in every process and as
-// much again as the template, is on where it is what is tested, in test/infra/app.test.ts.
+// CDK's own validation takes four seconds in every process, and as long again as a template itself, which tests make
+// dozens of times. It is on only where it is what is tested, in test/infra/app.test.ts.
 process.env['CDK_VALIDATION'] ??= 'false';
 /** The seed of the order of tests and of the values that properties are tried with: a number repeats a run. */
 const seed = Number((process.env['HOLDFAST_TEST_SEED'] ??= String(Math.floor(Date.now() / 1000))));
@@ -17,8 +17,8 @@ const limits = { testTimeout: hangsAfterMs, hookTimeout: hangsAfterMs };
 /** Unit tests that replace a module of Node, which whatever has loaded it before would keep. */
 const alone = ['packages/node/test/{directory-folding,sqlite-flush}.test.ts'];
 /**
- * Buffers count as the heap does towards when V8 collects all of it. Else it does so at every 64 MB of buffers, however
- * short they live: in tests of the engine a quarter of the time.
+ * Has V8 count buffers as it counts the heap. Without it, V8 collects all of the heap at every 64 MB of buffers, however
+ * short they live, which takes a quarter of the time of the engine's tests.
  */
 const buffersAsHeap = '--external-memory-accounted-in-global-limit';
 /**
@@ -31,7 +31,7 @@ const execArgv = [
   '--max-semi-space-size=64',
   buffersAsHeap,
 ];
-// The gateway before the emulator runs here.
+// The gateway before the emulator runs in this process.
 setFlagsFromString(buffersAsHeap);
 /** Files share a process and what it has loaded of packages; our own modules are loaded anew for each of them. */
 const sharing = { ...limits, execArgv, isolate: false };

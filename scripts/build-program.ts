@@ -5,7 +5,7 @@ import { manPages } from './command-reference.ts';
 import { commonOptions, emptied, finish, root } from './published-package.ts';
 
 const resourceTypes = 'db.json.gz';
-/** What CloudFormation replaces: a table that its package reads from above its code, and the program beside its own. */
+/** The table of what CloudFormation replaces. Its package reads it from above its own code, the program beside its own. */
 const resourceTypesPlugin: Plugin = {
   name: 'resource-types',
   setup: (bundle) => {

@@ -1,6 +1,5 @@
-// Checks everything. Tests on emulators wait more than they work: beside them, with what is left of the processors, all
-// that is checked without running is, and then the unit tests are run. Where AWS_ENDPOINT_URL names one place, one after
-// the other.
+// Checks everything. Tests on emulators wait more than they work: beside them run the static checks and then the unit
+// tests, with what is left of the processors. Where AWS_ENDPOINT_URL names one place, all runs one after the other.
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 

@@ -7,9 +7,9 @@ import { noise } from '../seeded-bytes.ts';
 
 const blockBytes = 4096;
 const groupBlocks = 32_768;
-/** Groups of which one has the tables of all. */
+/** Groups whose tables are all in the first of them. */
 const flexGroups = 16;
-/** Noise, of which each block of the volume begins at another place. */
+/** Noise; each block of the volume begins at another place in it. */
 const content = noise('dense', 2 * ebsBlockBytes);
 const beginnings = 1021;
 
@@ -65,7 +65,7 @@ function blockAt(index: number): Buffer {
   return content.subarray(from, from + ebsBlockBytes);
 }
 
-/** A snapshot of such an image, every block of which that is not of the file system itself is noise. Nothing is stored. */
+/** A snapshot of such an image. Every block that is not of the file system itself is noise, and nothing is stored. */
 export class DenseVolume implements BlockSource {
   readonly #handle: number;
   readonly #bytes: number;

@@ -47,9 +47,9 @@ export interface Needs {
   /** The buckets that restores may write to. `look`: whether they are there. `end-uploads`: what restores left unfinished. */
   readonly targets?: 'look' | 'write' | 'end-uploads';
   /**
-   * EC2. `see` snapshots; `plan` with them, and with the zones that there are; `take` those of tagged machines; `seal` what else a machine's point has of it; `release`
-   * snapshots that are needed no more, and lock others; `remove` snapshots of runs; `restore` volumes out of them; `launch` machines;
-   * `clear` away snapshots that restores wrote, and AMIs.
+   * EC2. `see` snapshots; `plan` with them, and with the zones that there are; `take` those of tagged machines; `seal`
+   * what else a machine's point has of it; `release` snapshots that are needed no more, and lock others; `remove`
+   * snapshots of runs; `restore` volumes out of them; `launch` machines; `clear` away snapshots that restores wrote, and AMIs.
    */
   readonly images?: 'see' | 'plan' | 'take' | 'seal' | 'release' | 'remove' | 'restore' | 'launch' | 'clear';
   /**

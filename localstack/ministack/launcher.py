@@ -121,7 +121,7 @@ def share_code_of_workers():
         return code
 
     lambda_runtime._unpacked = unpacked
-    # As of the processes of tests, in vitest.config.ts.
+    # The flags of the processes of tests in vitest.config.ts.
     lambda_runtime._NODE_FLAGS = [
         "--single-threaded-gc",
         "--min-semi-space-size=16",

@@ -12,7 +12,7 @@ export interface CutNews {
   readonly following: readonly Omit<ShardJson, 'index'>[];
 }
 
-/** Shards that any number of takers share; whoever ends them ends them for all, also for who waits. */
+/** Shards that any number of takers share; whoever ends them ends them for all, also for those who wait. */
 export type Shards = Required<Omit<AsyncIterableIterator<ShardJson, undefined>, 'throw'>>;
 
 /**
@@ -47,7 +47,7 @@ export class ShardQueue {
 
   /**
    * The shards as they become known, for any number of takers. A shard without a stretch is a range that its worker has
-   * to cut. No generator: that would end only after a taker had its shard who waits for a worker that has failed.
+   * to cut. Not a generator: its end waits for every taker before it, and one may wait for a worker that has failed.
    */
   shards(): Shards {
     return {

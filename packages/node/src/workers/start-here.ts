@@ -1,7 +1,7 @@
 /**
  * Does tasks one after the other in this thread, and with others beside it if that takes a while: for work that is
  * probably over before another thread has started.
- * @param tasks - both sides take from them. They end early if this side fails, also for who waits for the next one.
+ * @param tasks - both sides take from them. They end early if this side fails, also for those who wait for the next one.
  * @param patience - settles when the others shall join in; they are not called if all is done before.
  */
 export async function startHere<Task>(
