@@ -40,7 +40,7 @@ const unpainted: NonNullable<CliIo['paint']> = { out: (_, text) => text, err: (_
 
 const nowhere: NamesFile = { read: async () => Promise.resolve(undefined), write: async () => {} };
 
-const awsGoesOn = 'what was started in AWS goes on, "holdfast runs" shows it';
+const awsGoesOn = 'what was started in AWS goes on: "holdfast runs" and "holdfast restores" show it';
 const nothingGoesOn = 'run it again to go on: what it has stored is not stored again';
 
 /**

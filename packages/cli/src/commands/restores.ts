@@ -16,6 +16,7 @@ import {
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn, resolveRestore } from '../names/resolve.ts';
+import { awaitRestoreRow } from '../names/started-restore.ts';
 import { openPoint } from '../names/open-point.ts';
 import { resolvePoint } from '../names/resolve-point.ts';
 import {
@@ -101,7 +102,10 @@ export const restoresCommand = defineCommand({
       }
       return list(rows, connection, context);
     }
-    const row = await resolveRestore(catalog, name, context.clock.now());
+    const row =
+      wait === true
+        ? await awaitRestoreRow(name, connection, context)
+        : await resolveRestore(catalog, name, context.clock.now());
     if (cancel === true) return stop(row, connection, context);
     if (again === true) return repeat(row, connection, context);
     if (isExact === true) return finishExactly(row, yes === true, connection, context);

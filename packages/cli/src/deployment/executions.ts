@@ -56,7 +56,8 @@ export interface Executions {
   list(machine: Machine, limit: number): Promise<readonly ListedExecution[]>;
 }
 
-const pollMs = 3_000;
+/** Time between two looks at what goes on in AWS. */
+export const pollMs = 3_000;
 
 export interface WaitOptions {
   readonly executions: Executions;

@@ -54,7 +54,7 @@ export async function findResource(catalog: Catalog, name: string): Promise<Reso
   throw ambiguous(name, found.map(({ arn }) => arn).toSorted(), 'name one by its ARN');
 }
 
-function isArn(name: string): name is ResourceArn {
+export function isArn(name: string): name is ResourceArn {
   return /^(arn|holdfast):/.test(name);
 }
 

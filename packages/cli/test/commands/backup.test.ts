@@ -172,7 +172,9 @@ test('stops waiting when it is interrupted and says that the work goes on', asyn
   const { code, err } = await cli.run('backup', 'photos', '--wait');
 
   expect(code).toBe(130);
-  expect(err).toBe('holdfast: interrupted; what was started in AWS goes on, "holdfast runs" shows it\n');
+  expect(err).toBe(
+    'holdfast: interrupted; what was started in AWS goes on: "holdfast runs" and "holdfast restores" show it\n',
+  );
   expect(cli.executions.stopped).toEqual([]);
 });
 

@@ -89,6 +89,32 @@ files     3: 3 written (4.0 KiB), 0 the same already, 0 different and left, 0 fa
   expect(code).toBe(0);
 });
 
+test('waits also for one that was started a moment ago, and is not planned yet', async () => {
+  const started = await cli.executions.start('restore', 'restore-2', { point, target: { bucket: 'rescue' } });
+  cli.executions.onLook = async (_, look) => {
+    const row = { restoreId: 'e'.repeat(32), execution: started };
+    if (look === 2) await plant(row);
+    if (look < 4) return;
+    await plant({ ...row, state: 'completed', endedAt: cli.clock.now() });
+    cli.executions.end(started, { status: 'succeeded', output: JSON.stringify({ report }) });
+  };
+
+  const { code, out } = await cli.run('restores', started, '--wait');
+
+  expect(out).toContain('state     completed');
+  expect(code).toBe(0);
+});
+
+test('says why one never came about that ended before it was planned', async () => {
+  const started = await cli.executions.start('restore', 'restore-2', { point, target: { bucket: 'rescue' } });
+  cli.executions.end(started, { status: 'failed', error: 'TargetRefusedError' });
+
+  const { code, err } = await cli.run('restores', started, '--wait');
+
+  expect(err).toContain('is not in the catalog, and its execution has ended: TargetRefusedError');
+  expect(code).toBe(1);
+});
+
 test('ends as the restore itself did where files were left out', async () => {
   const failedFiles = [{ path: 'a', name: 'ChunkCorruptError', message: 'chunk is damaged' }];
   const output = JSON.stringify({ report: { ...report, failed: 1, failedFiles } });
