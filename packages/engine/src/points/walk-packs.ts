@@ -15,7 +15,7 @@ import type { Root } from './root.ts';
 const mostPagesSeen = 200_000;
 
 export interface WalkPacksOptions {
-  /** Pages that were walked for other points; those of this one are added. */
+  /** Pages that were walked for other points; those of this one are added, unless one of them is damaged. */
   readonly seen: Set<PageId>;
   /** Ids of packs that are wanted. */
   readonly range?: KeyRange;
@@ -33,17 +33,27 @@ export async function* walkPacks(
   { seen, range = {}, signal }: WalkPacksOptions,
 ): AsyncGenerator<PackMapEntry> {
   const name = `the pack map of point ${point}`;
+  const entered = new Set<PageId>();
   const enter = ({ pageId }: PageRef): boolean => {
     if (seen.has(pageId)) return false;
-    if (seen.size < mostPagesSeen) seen.add(pageId);
+    if (seen.size < mostPagesSeen) {
+      seen.add(pageId);
+      entered.add(pageId);
+    }
     return true;
   };
   const pages = new PageLoader(createPageReader(store, keys, pagePacks));
-  for await (const page of walkPages(pages, findPageRef(packMap, name), { enter, range, signal })) {
-    if (!isLeaf(page)) continue;
-    for (const entry of page.entries) {
-      if (range.to !== undefined && Buffer.compare(entry.key, range.to) >= 0) break;
-      yield decodePackMapEntry(entry, name);
+  try {
+    for await (const page of walkPages(pages, findPageRef(packMap, name), { enter, range, signal })) {
+      if (!isLeaf(page)) continue;
+      for (const entry of page.entries) {
+        if (range.to !== undefined && Buffer.compare(entry.key, range.to) >= 0) break;
+        yield decodePackMapEntry(entry, name);
+      }
     }
+  } catch (error) {
+    // Points that share the damaged page meet it themselves, and what lies behind it was not given for them either.
+    for (const pageId of entered) seen.delete(pageId);
+    throw error;
   }
 }

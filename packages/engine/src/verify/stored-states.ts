@@ -69,13 +69,10 @@ async function* listNeeded(
   // The first point that needs an object is then the one that is kept longest.
   const longestFirst = points.toSorted((a, b) => b.expiresAt.getTime() - a.expiresAt.getTime());
   for (const point of longestFirst) {
-    const pagesBefore = seen.pages.size;
     try {
       yield* listNeededBy(services, point, seen, signal);
     } catch (error) {
       if (!isDamage(error)) throw error;
-      // Other points with these pages lack the same, and need what was not reached.
-      for (const page of [...seen.pages].slice(pagesBefore)) seen.pages.delete(page);
       onUnread(point, error);
     }
   }
