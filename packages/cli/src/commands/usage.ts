@@ -27,7 +27,7 @@ const amountShape = {
   sharedBytes: z.number(),
   partBytes: z.number(),
   dollars: Dollars,
-  awsBackup: Dollars,
+  awsBackupDollars: Dollars,
 };
 const Measured = documentAnswer(
   'always',
@@ -48,7 +48,7 @@ const Measured = documentAnswer(
             points: z.number(),
             storedBytes: z.number(),
             dollars: Dollars,
-            awsBackup: Dollars,
+            awsBackupDollars: Dollars,
           })
           .optional(),
       }),
@@ -116,30 +116,30 @@ async function print(
 ): Promise<void> {
   const money = (dollars: number | undefined): string =>
     isLocal || dollars === undefined ? '-' : dollarsText(dollars);
-  const cells = (one: Amounts, awsBackup: number): readonly string[] => [
+  const cells = (one: Amounts): readonly string[] => [
     String(one.points),
     bytesText(one.logicalBytes),
     bytesText(one.ownBytes),
     bytesText(one.sharedBytes),
     one.partBytes === 0 ? '-' : (one.logicalBytes / one.partBytes).toFixed(1),
     money(one.dollars),
-    money(awsBackup),
+    money(one.awsBackupDollars),
   ];
   const columns = ['POINTS', 'LOGICAL', 'OWN', 'SHARED', 'RATIO', 'A MONTH', 'AWS BACKUP'].map(right);
   await out.table(
     [resourceColumn('RESOURCE'), ...columns, right('STEADY')],
-    resources.map((one) => [one.resourceArn, ...cells(one, one.awsBackup), money(one.steady?.dollars)]),
+    resources.map((one) => [one.resourceArn, ...cells(one), money(one.steady?.dollars)]),
   );
   await out.line();
   await out.table(
     ['PLAN', ...columns],
-    plans.map((one) => [one.plan, ...cells(one, one.awsBackup)]),
+    plans.map((one) => [one.plan, ...cells(one)]),
   );
   await printNotes(resources, { countedShare, packsUnknown }, isLocal, out);
   if (vault !== undefined) await printVault(vault, isLocal, out);
 }
 
-type Amounts = UsageAmounts & Pick<ResourceUsage | PlanUsage, 'points' | 'logicalBytes'>;
+type Amounts = UsageAmounts & Pick<ResourceUsage | PlanUsage, 'points' | 'logicalBytes' | 'awsBackupDollars'>;
 
 async function printVault(vault: VaultUsage, isLocal: boolean, out: Output): Promise<void> {
   const price = isLocal ? '' : `, ${dollarsText(vault.dollars)} a month`;

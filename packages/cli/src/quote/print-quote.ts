@@ -54,8 +54,8 @@ export const QuoteFields = z
         storedBytes: z.number(),
         dollars: Dollars.optional(),
         parts: z.record(z.string(), Dollars).optional(),
-        awsBackup: Dollars,
-        ebsSnapshots: Dollars,
+        awsBackupDollars: Dollars,
+        ebsSnapshotsDollars: Dollars,
       }),
     ),
     pricesAsOf: z.string(),
@@ -163,15 +163,25 @@ async function printMonths({ resource, months }: ResourceQuote, out: Output): Pr
       right(isLocal(resource) ? 'AWS BACKUP OF EFS' : 'AWS BACKUP'),
       right('EBS SNAPSHOTS'),
     ],
-    months.map(({ afterDays, points, containers = 0, storedBytes, dollars, awsBackup, ebsSnapshots }) => [
-      `${afterDays} days`,
-      String(points),
-      String(containers),
-      bytesText(storedBytes),
-      isLocal(resource) ? '-' : dollarsText(dollars),
-      dollarsText(awsBackup),
-      dollarsText(ebsSnapshots),
-    ]),
+    months.map(
+      ({
+        afterDays,
+        points,
+        containers = 0,
+        storedBytes,
+        dollars,
+        awsBackupDollars,
+        ebsSnapshotsDollars,
+      }) => [
+        `${afterDays} days`,
+        String(points),
+        String(containers),
+        bytesText(storedBytes),
+        isLocal(resource) ? '-' : dollarsText(dollars),
+        dollarsText(awsBackupDollars),
+        dollarsText(ebsSnapshotsDollars),
+      ],
+    ),
   );
   await out.line(`dollars are ${pricesText}, before discounts and free tiers`);
 }
@@ -197,8 +207,8 @@ export async function printPlanQuotes(quotes: readonly ResourceQuote[], out: Out
     ],
     ['FIRST COPY', ({ files }) => files?.firstCopy.dollars ?? 0, dollarsText],
     ['A MONTH', (quote) => lastMonthOf(quote)?.dollars ?? 0, dollarsText],
-    ['AWS BACKUP', (quote) => lastMonthOf(quote)?.awsBackup ?? 0, dollarsText],
-    ['EBS SNAPSHOTS', (quote) => lastMonthOf(quote)?.ebsSnapshots ?? 0, dollarsText],
+    ['AWS BACKUP', (quote) => lastMonthOf(quote)?.awsBackupDollars ?? 0, dollarsText],
+    ['EBS SNAPSHOTS', (quote) => lastMonthOf(quote)?.ebsSnapshotsDollars ?? 0, dollarsText],
   ];
   await out.table(
     [resources('RESOURCE'), ...columns.map(([title]) => right(title))],

@@ -52,8 +52,8 @@ export interface MonthPrice {
     readonly upkeep: number;
     readonly runs: number;
   };
-  readonly awsBackup: number;
-  readonly ebsSnapshots: number;
+  readonly awsBackupDollars: number;
+  readonly ebsSnapshotsDollars: number;
 }
 
 /** A month's bill of an image. Nobody has read it, so it is the most that it can be. */
@@ -124,7 +124,7 @@ export interface SeenSource {
 
 /** A month's bill once a plan has all the points that it keeps, without runs. Dollars. */
 export interface SteadyState extends Pick<MonthPrice, 'afterDays' | 'points' | 'storedBytes' | 'dollars'> {
-  readonly awsBackup: number;
+  readonly awsBackupDollars: number;
 }
 
 /** Prices what a plan keeps in the end of a source that it has backed up for some time. */
@@ -138,7 +138,7 @@ export function priceSteadyState(seen: SeenSource, plan: Plan, now: Date): Stead
     points: points.length,
     storedBytes,
     dollars: sum(Object.values(parts)),
-    awsBackup: priceInAwsBackup(kind, logicalBytes * statesOf(points, changedPerDay)),
+    awsBackupDollars: priceInAwsBackup(kind, logicalBytes * statesOf(points, changedPerDay)),
   };
 }
 
@@ -193,17 +193,20 @@ function peersOf(
   kind: FileKind,
   states: number,
   changedPerDay: number,
-): Pick<MonthPrice, 'awsBackup' | 'ebsSnapshots'> {
+): Pick<MonthPrice, 'awsBackupDollars' | 'ebsSnapshotsDollars'> {
   const { awsBackup, ebsSnapshot, eventBridge } = prices;
-  const ebsSnapshots = gibibytes(listed.bytes) * states * ebsSnapshot.gibibyteMonth;
+  const ebsSnapshotsDollars = gibibytes(listed.bytes) * states * ebsSnapshot.gibibyteMonth;
   if (kind === 'directory')
-    return { awsBackup: gibibytes(listed.bytes) * states * awsBackup.efsGibibyteMonth, ebsSnapshots };
+    return {
+      awsBackupDollars: gibibytes(listed.bytes) * states * awsBackup.efsGibibyteMonth,
+      ebsSnapshotsDollars,
+    };
   const changes = listed.files * changedPerDay * daysAMonth;
   return {
-    awsBackup:
+    awsBackupDollars:
       gibibytes(awsBackupBytes) * states * awsBackup.s3GibibyteMonth +
       changes * (storageClassPrices.STANDARD.get + eventBridge.event),
-    ebsSnapshots,
+    ebsSnapshotsDollars,
   };
 }
 
@@ -216,15 +219,15 @@ export function priceImage(bytes: number, options: RetentionOptions): readonly I
   return daysLookedAt(plan).map((afterDays) => {
     const points = simulateRetention(plan, kind, now, afterDays);
     const storedBytes = bytes * statesOf(points, changedPerDay);
-    const ebsSnapshots = gibibytes(storedBytes) * prices.ebsSnapshot.gibibyteMonth;
+    const ebsSnapshotsDollars = gibibytes(storedBytes) * prices.ebsSnapshot.gibibyteMonth;
     const inVault = gibibytes(storedBytes) * storageClassPrices.STANDARD.gibibyteMonth;
     return {
       afterDays,
       points: points.length,
       storedBytes,
-      dollars: plan.images.blocks === 'vault' ? inVault : ebsSnapshots,
-      awsBackup: ebsSnapshots,
-      ebsSnapshots,
+      dollars: plan.images.blocks === 'vault' ? inVault : ebsSnapshotsDollars,
+      awsBackupDollars: ebsSnapshotsDollars,
+      ebsSnapshotsDollars,
     };
   });
 }

@@ -35,7 +35,7 @@ export interface ResourceUsage extends UsageAmounts {
   /** Points whose root or pack map cannot be read: what they need is not counted. */
   readonly pointsUnread: number;
   /** The same content in AWS Backup: all of the oldest point, and what is new in each later one. */
-  readonly awsBackup: number;
+  readonly awsBackupDollars: number;
   /** Share of the content that is new every day; absent where the points do not tell. */
   readonly changedPerDay?: number;
   /** Absent where the change or the plan is not known. */
@@ -47,7 +47,7 @@ export interface PlanUsage extends UsageAmounts {
   readonly resources: number;
   readonly points: number;
   readonly logicalBytes: number;
-  readonly awsBackup: number;
+  readonly awsBackupDollars: number;
 }
 
 export interface Usage {
@@ -191,7 +191,7 @@ function sumPoints(points: readonly PointRow[]) {
     pointsInSnapshots: points.filter(
       ({ resourceKind, hasBlocks }) => isImageKind(resourceKind) && hasBlocks !== true,
     ).length,
-    awsBackup: priceInAwsBackup(newest.resourceKind, oldest.counts.logicalBytes + newBytes),
+    awsBackupDollars: priceInAwsBackup(newest.resourceKind, oldest.counts.logicalBytes + newBytes),
     changedPerDay: days < leastDaysSeen || content === 0 ? undefined : Math.min(1, newBytes / content / days),
   };
 }
@@ -220,7 +220,7 @@ function planUsage(plan: string, all: readonly ResourceUsage[], amounts: UsageAm
     resources: resources.length,
     points: total(({ points }) => points),
     logicalBytes: total(({ logicalBytes }) => logicalBytes),
-    awsBackup: total(({ awsBackup }) => awsBackup),
+    awsBackupDollars: total(({ awsBackupDollars }) => awsBackupDollars),
     ...amounts,
   };
 }

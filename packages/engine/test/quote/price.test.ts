@@ -112,8 +112,8 @@ describe('a month', () => {
 
     expect(month).toMatchObject({ points: 30, containers: 0, storedBytes: 50 * gibibyte });
     expect(month?.parts.packs).toBeCloseTo(50 * 0.023, 6);
-    expect(month?.awsBackup).toBeCloseTo((100_000 / 1_024) * 0.05, 6);
-    expect(month?.ebsSnapshots).toBeCloseTo((100_000 / 1_024) * 0.05, 6);
+    expect(month?.awsBackupDollars).toBeCloseTo((100_000 / 1_024) * 0.05, 6);
+    expect(month?.ebsSnapshotsDollars).toBeCloseTo((100_000 / 1_024) * 0.05, 6);
   });
 
   test('costs more for every day’s change that is kept, with what packs hold beyond it', () => {
@@ -123,7 +123,7 @@ describe('a month', () => {
 
     // Thirty points, a day apart: one copy, and 29 times 1 %.
     expect(month?.storedBytes).toBeCloseTo(50 * gibibyte * 1.29 * 1.55, -3);
-    expect(month?.ebsSnapshots).toBeCloseTo((100_000 / 1_024) * 1.29 * 0.05, 4);
+    expect(month?.ebsSnapshotsDollars).toBeCloseTo((100_000 / 1_024) * 1.29 * 0.05, 4);
   });
 
   test('costs a whole copy for every container, in the price of its class', () => {
@@ -159,7 +159,7 @@ describe('a month', () => {
 
     expect(month).toMatchObject({ afterDays: 15, points: 14 });
     expect(month?.dollars).toBeCloseTo(100 * 1.13 * 0.023, 6);
-    expect(month?.awsBackup).toBeCloseTo(100 * 1.13 * 0.05, 6);
-    expect(left?.dollars).toBe(month?.awsBackup);
+    expect(month?.awsBackupDollars).toBeCloseTo(100 * 1.13 * 0.05, 6);
+    expect(left?.dollars).toBe(month?.awsBackupDollars);
   });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { ResourceArn } from '../../src/ids.ts';
 import { defaultImageSettings, type Plan, RetentionRules } from '../../src/model/index.ts';
+import { pageName } from '../../src/packs/object-names.ts';
 import { MemorySource } from '../../src/testing/index.ts';
 import { measureUsage, type ResourceUsage, type Usage } from '../../src/usage/measure-usage.ts';
 import { measureVault } from '../../src/usage/measure-vault.ts';
@@ -115,12 +116,12 @@ test('the change of a day and the steady state come from the points', async () =
     await harness.backUp('incremental');
   }
 
-  const { changedPerDay, steady, awsBackup } = of(await measure(harness.arn), harness.arn);
+  const { changedPerDay, steady, awsBackupDollars } = of(await measure(harness.arn), harness.arn);
 
   expect(changedPerDay).toBeCloseTo(0.01, 3);
   expect(steady).toMatchObject({ points: 10 });
   expect(steady?.storedBytes).toBeGreaterThan(storedBytes());
-  expect(awsBackup).toBeCloseTo((104_000 / 2 ** 30) * 0.05, 9);
+  expect(awsBackupDollars).toBeCloseTo((104_000 / 2 ** 30) * 0.05, 9);
 });
 
 test('one point tells no change, and a plan that is gone has no steady state', async () => {
@@ -129,6 +130,16 @@ test('one point tells no change, and a plan that is gone has no steady state', a
 
   expect(of(await measure(harness.arn), harness.arn)).toMatchObject({ changedPerDay: undefined });
   expect(await measure('arn:aws:s3:::none' as ResourceArn)).toMatchObject({ resources: [], plans: [] });
+});
+
+test('points that share a damaged page of their pack map are all told apart, and not only the first of them', async () => {
+  harness.source.plant('a', harness.random.bytes(50_000));
+  const { root } = await harness.backUp('full');
+  for (let count = 0; count < 2; count += 1) await harness.backUp('incremental');
+  harness.clock.advance(400 * day);
+  for (const { pack, version } of root.pagePacks) await harness.store.removeVersion(pageName(pack), version);
+
+  expect(of(await measure(harness.arn), harness.arn)).toMatchObject({ points: 3, pointsUnread: 3 });
 });
 
 test('names packs that points need and the catalog lacks', async () => {
