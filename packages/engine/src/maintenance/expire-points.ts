@@ -1,5 +1,6 @@
 import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointId, ResourceArn } from '../ids.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { ifThere } from '../if-there.ts';
@@ -69,10 +70,11 @@ export async function expirePoints(
 ): Promise<ExpireReport & { readonly done: boolean }> {
   const { store, catalog } = services;
   const now = await store.now();
+  const passOn = passOnOnce(catalog, now);
   const passingOn: ExpireServices = {
     ...services,
     beforeRemoval: async (point) => {
-      await passOnSigns(catalog, point, now);
+      await passOn(point);
       return (await services.beforeRemoval?.(point)) ?? 'done';
     },
   };
@@ -90,6 +92,24 @@ export async function expirePoints(
     options,
   );
   return { ...counts, ...worked };
+}
+
+/** Passes signs on with one look at a resource, however many of its points go: a look notes those of all that go. */
+function passOnOnce(catalog: ExpireServices['catalog'], now: Date): (point: PointRow) => Promise<void> {
+  const looks = new Map<ResourceArn, Promise<ReadonlySet<PointId>>>();
+  return async ({ resourceArn, pointId }) => {
+    const known = looks.get(resourceArn);
+    // Where it was to stay then, because somebody held it, its own signs are noted nowhere yet.
+    if (known !== undefined && (await known).has(pointId)) return;
+    const look = passOnSigns(catalog, resourceArn, now);
+    looks.set(resourceArn, look);
+    try {
+      await look;
+    } catch (error) {
+      if (looks.get(resourceArn) === look) looks.delete(resourceArn);
+      throw error;
+    }
+  };
 }
 
 /** @returns whether the root is gone. */

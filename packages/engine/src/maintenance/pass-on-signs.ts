@@ -1,21 +1,23 @@
-import type { PointId } from '../ids.ts';
+import type { PointId, ResourceArn } from '../ids.ts';
 import { isKept } from '../points/kept-point.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { KeptSigns, PointRow } from '../ports/catalog/points.ts';
+import type { KeptSigns } from '../ports/catalog/points.ts';
 import { findSignsToKeep } from '../signs/point-signs.ts';
 
 /**
  * Notes signs of an attack that would not be known any more without a point, on points of its resource that stay. To be
  * called before it is removed; repeatable. All that is about to go is noted at once, so that calls for several points
- * at a time note the same.
+ * at a time note the same, and one is enough for all of them.
+ * @returns points that are about to go, whose signs have been noted where that was needed.
  */
 export async function passOnSigns(
   catalog: Pick<Catalog, 'points'>,
-  { resourceArn }: Pick<PointRow, 'resourceArn'>,
+  resourceArn: ResourceArn,
   now: Date,
-): Promise<void> {
+): Promise<ReadonlySet<PointId>> {
   const points = await Array.fromAsync(catalog.points.list(resourceArn));
   const toKeep = findSignsToKeep(points, (point) => isKept(point, now));
+  const going = new Set(points.flatMap((point) => (isKept(point, now) ? [] : point.pointId)));
   for (const [pointId, added] of toKeep) {
     // Anew: while the list was read, another call may have noted signs here of a point that the list has no more.
     const row = await catalog.points.find(pointId);
@@ -25,6 +27,7 @@ export async function passOnSigns(
     const noted = notedOf(pointId, [...keptSigns, ...missing]);
     if (missing.some((one) => noted.includes(one))) await catalog.points.noteSigns(pointId, noted);
   }
+  return going;
 }
 
 /**

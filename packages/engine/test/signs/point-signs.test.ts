@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PointCounts, PointRow } from '../../src/ports/catalog/points.ts';
+import type { PointId } from '../../src/ids.ts';
 import { findSuspicions, type PointSign, signThresholds } from '../../src/signs/point-signs.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { passOnSigns } from '../../src/maintenance/pass-on-signs.ts';
@@ -48,7 +49,7 @@ test('a week of points that go one by one forgets no signs: what comes after is 
     await catalog.points.put({ ...row, expiresAt: new Date(row.sourceTime.getTime() + 6.5 * dayMs) });
     const due = await Array.fromAsync(catalog.points.listExpiring({ to: now }));
     for (const point of due) {
-      await passOnSigns(catalog, point, now);
+      await passOnSigns(catalog, point.resourceArn, now);
       await catalog.points.remove(point.pointId);
     }
     const suspicion = findSuspicions(await Array.fromAsync(catalog.points.list(row.resourceArn))).get(
@@ -77,6 +78,37 @@ test('points that expire leave the signs that only they have on one that stays',
   expect(findSuspicions(left).get(stays.pointId)?.since.pointId).toBe(attack.pointId);
 });
 
+test('thirty of a thousand points that expire cost one look at their resource, and one more for what a hold kept then', async () => {
+  const catalog = new MemoryCatalog();
+  const hours = Array.from({ length: 1000 }, (_, hour) => dayOf(5 + hour / 24));
+  const store = new MemoryObjectStore({ clock: new FakeClock(hours[30]?.sourceTime ?? '') });
+  const attack = dayOf(4, encrypted);
+  const due = [...quietDays, ...hours.slice(0, 24), attack];
+  for (const row of due) await catalog.points.put({ ...row, expiresAt: row.sourceTime });
+  for (const row of hours.slice(24)) await catalog.points.put({ ...row, expiresAt: dayOf(100).sourceTime });
+  const { points } = catalog;
+  let looks = 0;
+  const list: typeof points.list = async function* (arn) {
+    looks += 1;
+    // The hold on the point with signs ends behind the first look.
+    for await (const row of points.list(arn))
+      yield looks === 1 && row.pointId === attack.pointId ? { ...row, holds: ['hold'] as never } : row;
+  };
+  const counted = new Proxy(points, { get: (of, name) => (name === 'list' ? list : bound(of, name)) });
+
+  const { expired } = await expirePoints({ store, catalog: { points: counted } });
+
+  expect(expired).toBe(due.length);
+  expect(looks).toBe(2);
+  const left = await Array.fromAsync(points.list(attack.resourceArn));
+  expect(findSuspicions(left).get(hours[24]?.pointId as PointId)?.since.pointId).toBe(attack.pointId);
+});
+
+function bound(of: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(of, name);
+  return typeof value === 'function' ? (value.bind(of) as unknown) : value;
+}
+
 test('a name that every full has is a sign once: not anew on each that is the oldest by then', async () => {
   const catalog = new MemoryCatalog();
   const dayMs = dayMinutes * 60_000;
@@ -87,7 +119,7 @@ test('a name that every full has is a sign once: not anew on each that is the ol
     const now = row.sourceTime;
     await catalog.points.put({ ...row, expiresAt: new Date(now.getTime() + 6.5 * dayMs) });
     for (const point of await Array.fromAsync(catalog.points.listExpiring({ to: now }))) {
-      await passOnSigns(catalog, point, now);
+      await passOnSigns(catalog, point.resourceArn, now);
       await catalog.points.remove(point.pointId);
     }
     const points = await Array.fromAsync(catalog.points.list(row.resourceArn));
@@ -112,13 +144,13 @@ test('signs that another call notes while the points are listed stay noted', asy
     async *list(arn) {
       const [newest, ...others] = await Array.fromAsync(points.list(arn));
       if (newest !== undefined) yield newest;
-      await passOnSigns(catalog, attack, now);
+      await passOnSigns(catalog, attack.resourceArn, now);
       await points.remove(attack.pointId);
       yield* others.filter(({ pointId }) => pointId !== attack.pointId);
     },
   };
 
-  await passOnSigns({ points: slowly as typeof points }, second, now);
+  await passOnSigns({ points: slowly as typeof points }, second.resourceArn, now);
 
   const noted = (await points.find(last.pointId))?.keptSigns?.map(({ pointId }) => pointId);
   expect(noted).toEqual([attack.pointId, second.pointId]);
@@ -135,7 +167,7 @@ test('of points with signs that go, one that stays for long keeps the first and 
   await catalog.points.put({ ...stays, expiresAt: dayOf(100).sourceTime });
 
   for (const point of hours) {
-    await passOnSigns(catalog, point, stays.sourceTime);
+    await passOnSigns(catalog, point.resourceArn, stays.sourceTime);
     await catalog.points.remove(point.pointId);
   }
   const after = [dayOf(12), dayOf(36), dayOf(40)];
