@@ -12,7 +12,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { newId, type CommittedPoint, type RestoreOutcome, type RunId } from '@holdfast/engine';
+import {
+  newId,
+  type CommittedPoint,
+  type ProgressEvent,
+  type RestoreOutcome,
+  type RunId,
+} from '@holdfast/engine';
 import type { BackupType } from '@holdfast/engine/model';
 import { allOf } from '@holdfast/engine/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -100,6 +106,28 @@ function pictureOf(root: string): unknown[] {
     return [name, stats.mode, Math.round(stats.mtimeMs), content];
   });
 }
+
+test('tells how much there is to do by what the point before had, until there is more', async () => {
+  const machine = new Machine();
+  await createKeyFile(machine.vault.keyFile, systemRandom);
+  plantTree(machine.source, { a: 'one', b: 'two', c: 'three' });
+  const totals = async (type: BackupType) => {
+    const told: (readonly [files: number, ofFiles?: number, ofBytes?: number])[] = [];
+    const onProgress = ({ files, filesTotal, bytesTotal }: ProgressEvent): void =>
+      void told.push([files, filesTotal, bytesTotal]);
+    await machine.backUp(type, { limits: { files: 1, bytes: 1_000 }, onProgress });
+    return told;
+  };
+
+  const [first, second] = [await totals('full'), await totals('full')];
+  plantTree(machine.source, { d: 'four' });
+  const third = await totals('incremental');
+
+  expect(first).toContainEqual([3, undefined, undefined]);
+  expect(second).toContainEqual([3, 3, 11]);
+  expect(third).toContainEqual([1, 3, undefined]);
+  expect(third).toContainEqual([4, undefined, undefined]);
+});
 
 test('begins without threads with a directory that had few files, and with all of them with one that is new', async () => {
   const machine = await Machine.make();

@@ -12,6 +12,8 @@ import {
   shardFromJson,
   type AllServices,
   type CommittedPoint,
+  type PointCounts,
+  type ProgressEvent,
   type ReportProgress,
   type ResourceArn,
   type RunId,
@@ -107,7 +109,8 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   try {
     const { services, checkpoint, close } = await openLocalVault(vault);
     try {
-      const baseFiles = await findBaseFiles(services, resourceArn, options.type);
+      const before = await findCountsBefore(services, resourceArn);
+      const baseFiles = options.type === 'full' ? undefined : before?.files;
       const own = ownPartOf(baseFiles);
       // Threads load while the run is begun.
       if (own === 'none') warm.start(workers, baseFiles === undefined ? limitsForBuffers : limitsForEntries);
@@ -144,7 +147,7 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
           source,
           signal,
           protectAll: async (plan, keys) =>
-            protectAll(services, { plan, keys, options, warm, own, onLastShard: checkpoint }),
+            protectAll(services, { plan, keys, options, warm, own, before, onLastShard: checkpoint }),
         },
       );
     } finally {
@@ -163,15 +166,27 @@ function ownPartOf(baseFiles: number | undefined): OwnPart {
   return baseFiles > fewBaseFiles ? 'shared' : 'first';
 }
 
-/** Files of the newest point, with which a backup will probably compare the directory. */
-async function findBaseFiles(
+/** Counts of the newest point, with which a backup will probably compare the directory. */
+async function findCountsBefore(
   { catalog }: WriteServices,
   resourceArn: ResourceArn,
-  type: BackupType,
-): Promise<number | undefined> {
-  if (type === 'full') return undefined;
-  for await (const { counts } of catalog.points.list(resourceArn)) return counts.files;
+): Promise<PointCounts | undefined> {
+  for await (const { counts } of catalog.points.list(resourceArn)) return counts;
   return undefined;
+}
+
+/**
+ * About all there is to do: as much as the newest point has, unless there is more already. Of files that are compared, most
+ * are not read, and their number says more than their bytes.
+ */
+function totalsOf(
+  done: ProtectedShard,
+  before: PointCounts | undefined,
+  { base }: Pick<RunPlan, 'base'>,
+): Pick<ProgressEvent, 'filesTotal' | 'bytesTotal'> {
+  if (before === undefined || before.files < done.files || before.logicalBytes < done.bytes) return {};
+  const { files: filesTotal, logicalBytes } = before;
+  return base === undefined && logicalBytes > 0 ? { filesTotal, bytesTotal: logicalBytes } : { filesTotal };
 }
 
 /**
@@ -202,6 +217,7 @@ async function protectAll(
     options: { vault, directory, workers, limits, onProgress, signal },
     warm,
     own,
+    before,
     onLastShard,
   }: {
     readonly plan: RunPlan;
@@ -209,6 +225,7 @@ async function protectAll(
     readonly options: BackUpDirectoryOptions;
     readonly warm: WarmWorkers;
     readonly own: OwnPart;
+    readonly before: PointCounts | undefined;
     /** Called when the last shard has been given out: this thread has nothing to do until it is done. */
     readonly onLastShard: () => void;
   },
@@ -221,7 +238,7 @@ async function protectAll(
   const add = (shard: ProtectedShard): void => {
     files += shard.files;
     bytes += shard.bytes;
-    onProgress?.({ step: 'protect', files, bytes });
+    onProgress?.({ step: 'protect', files, bytes, ...totalsOf({ files, bytes }, before, plan) });
   };
   const protectInThreads = async (threads: number): Promise<void> => {
     const pool = runPool<DirectoryWork, ShardJson, ProtectedShard>({
