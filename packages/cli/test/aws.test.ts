@@ -56,7 +56,8 @@ function executions(): StepFunctionsExecutions {
 }
 
 test('finds vault, machines and plans in the outputs of the stacks', async () => {
-  stack('HoldfastStorage', { VaultBucketName: 'v', CatalogTableName: 'c' });
+  const own = { WorkBucketName: 'w', TrailLogBucketName: 'l' };
+  stack('HoldfastStorage', { VaultBucketName: 'v', CatalogTableName: 'c', ...own });
   stack('HoldfastPipeline', { CycleMachineArn: 'arn:p', ConfigurationUrl: configuration([dailyPlan]) });
   stepFunctions.on(StartExecutionCommand).resolves({ executionArn: 'arn:e' });
 
@@ -64,6 +65,7 @@ test('finds vault, machines and plans in the outputs of the stacks', async () =>
 
   expect(connection.deployment).toMatchObject({ vaultBucket: 'v', region: 'eu-west-1' });
   expect(await connection.deployment.findPlans()).toEqual([dailyPlan]);
+  expect(await connection.deployment.listOwnBuckets()).toEqual(['v', 'w', 'l']);
   expect(await connection.executions.start('cycle', 'n', { plan: 'daily' })).toBe('arn:e');
   expect(stepFunctions.commandCalls(StartExecutionCommand)[0]?.args[0].input).toEqual({
     stateMachineArn: 'arn:p',

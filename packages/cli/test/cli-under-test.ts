@@ -321,6 +321,7 @@ export class CliUnderTest {
             findPlans: async () => this.plans,
             findSources: async () => this.configuration,
             findRestoreBuckets: async () => this.restoreBuckets,
+            listOwnBuckets: async () => ['vault-bucket', 'work-bucket'],
             findVersion: async () => this.deployedVersion,
             findWorkers: async () => 10,
             findBlockQuota: async () => this.blockQuota,

@@ -138,8 +138,7 @@ export const restoreCommand = defineCommand({
     const request: LocalRequest = { point, paths, overwrite, deleteExtra, thaw, workers };
     if (destination !== undefined) {
       checkDestination(point, destination, { paths, toFile });
-      const buckets = await connection.deployment.findRestoreBuckets();
-      checkAllowed(point, destination, { ...connection.deployment, buckets });
+      await checkAllowed([{ point, destination }], connection.deployment);
       if (deleteExtra === true) checkDeleteExtra(point, destination, values);
     }
     const degraded = await warnDegraded(point, connection, context);

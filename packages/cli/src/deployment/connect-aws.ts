@@ -61,8 +61,10 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
   const services = makeCatalogServices(clients, { vaultBucket, catalogTable });
   const findConfiguration = async (): Promise<DeployedConfiguration | undefined> =>
     readConfiguration(clients.s3, await names.findConfigurationUrl());
+  const findBlockQuota = async () => (await findConfiguration())?.blockQuota;
   const images = new Ec2Images(clients);
   const inventoryClients = makeInventoryClients({ region, credentials });
+  const listOwnBuckets = async () => [vaultBucket, ...(await names.listOtherBuckets())];
   const findPlace = async () => {
     const { Arn = '', Account = '' } = await answerOf(
       clients.sts.send(new GetCallerIdentityCommand({})),
@@ -92,7 +94,7 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
   };
   const { clock, random } = services;
   const shared = new DynamoSharedRecords(clients.dynamo, catalogTable, clock, random);
-  const snapshots = new EbsSnapshots({ shared, clock, random }, region);
+  const snapshots = new EbsSnapshots({ shared, clock, random }, region, findBlockQuota);
   return {
     services,
     openChunkIndex: async () => {
@@ -121,9 +123,7 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
       },
       findOwn: async () => {
         const { partition, account } = await findPlace();
-        const buckets = [vaultBucket, ...(await names.listOwnBuckets())].map(
-          (bucket) => `arn:${partition}:s3:::${bucket}`,
-        );
+        const buckets = (await listOwnBuckets()).map((bucket) => `arn:${partition}:s3:::${bucket}`);
         const tables = [catalogTable, await names.findChunkIndexTable()].map(
           (table) => `arn:${partition}:dynamodb:${region}:${account}:table/${table}`,
         );
@@ -150,9 +150,10 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
       findPlans: async () => (await findConfiguration())?.plans,
       findSources: findConfiguration,
       findRestoreBuckets: async () => (await findConfiguration())?.restoreTargets.buckets,
+      listOwnBuckets,
       findVersion: async () => (await findConfiguration())?.version,
       findWorkers: async () => (await findConfiguration())?.restoreWorkers,
-      findBlockQuota: async () => (await findConfiguration())?.blockQuota,
+      findBlockQuota,
       readBlockQuotas: async () => readBlockQuotas(inventoryClients.quotas),
       stacks: [options.storageStack, options.pipelineStack, monitoringStack],
       findTemplate: async (stack) => findStackTemplate(cloudFormation, stack),
@@ -216,7 +217,7 @@ class DeployedNames {
   }
 
   /** Buckets beside the vault: of work, and of the trail's log. */
-  async listOwnBuckets(): Promise<readonly string[]> {
+  async listOtherBuckets(): Promise<readonly string[]> {
     const outputs = ['WorkBucketName', 'TrailLogBucketName'];
     const names = await Promise.all(outputs.map(async (output) => this.#storage.find(output)));
     return names.filter((name) => name !== undefined);

@@ -99,6 +99,7 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
       findPlans: async () => undefined,
       findSources: async () => undefined,
       findRestoreBuckets: async () => undefined,
+      listOwnBuckets: async () => [],
       findVersion: async () => productVersion,
       findWorkers: async () => undefined,
       findBlockQuota: async () => undefined,

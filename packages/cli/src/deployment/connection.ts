@@ -29,6 +29,8 @@ export interface ConnectedDeployment {
   findSources(): Promise<Pick<DeployedConfiguration, 'tagKey' | 'sources'> | undefined>;
   /** Buckets that restores may write to; `undefined` where the deployment does not tell. */
   findRestoreBuckets(): Promise<readonly string[] | undefined>;
+  /** Buckets of the deployment itself, which no restore may write to. */
+  listOwnBuckets(): Promise<readonly string[]>;
   /** Version of the program that deployed it; `undefined` where the deployment does not tell. */
   findVersion(): Promise<string | undefined>;
   /** Workers that the deployment has at work at once; `undefined` where it does not tell. */

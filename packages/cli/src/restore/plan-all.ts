@@ -67,13 +67,14 @@ export async function planParts(
 ): Promise<readonly PlannedPart[]> {
   const { destinations, overwrite, isExact, thaw } = wishes;
   const placed = placeParts(points, destinations, wishes.isQuoteOnly);
-  const buckets = await connection.deployment.findRestoreBuckets();
-  for (const { point, destination } of placed) {
-    if (destination === undefined) continue;
+  const destined = placed.flatMap(({ point, destination }) =>
+    destination === undefined ? [] : [{ point, destination }],
+  );
+  for (const { point, destination } of destined) {
     checkReached(destination, connection);
     checkDestination(point, destination, { paths: undefined, toFile: undefined });
-    checkAllowed(point, destination, { ...connection.deployment, buckets });
   }
+  await checkAllowed(destined, connection.deployment);
   const quoted = await Array.fromAsync(
     mapConcurrent(placed, looksAtOnce, async (part) => {
       const priced = await quotePart(part, thaw, connection, context);

@@ -161,29 +161,27 @@ export function checkReached(
 }
 
 /**
- * Checks that the deployment lets restores write to a destination, as its restore machine will; also before a quote and
- * a dry run.
- * @param buckets - those that it names; where they are not known, only the machine checks.
+ * Checks that the deployment lets restores write to the destinations of points, as its restore machine will; also before a
+ * quote and a dry run. Where the deployment does not tell its buckets, only the machine checks them.
  * @throws {@link InvalidInputError} it does not.
  */
-export function checkAllowed(
-  { resourceArn }: PointRow,
-  destination: RestoreDestination,
-  {
-    vaultBucket,
-    region,
-    buckets,
-  }: Pick<ConnectedDeployment, 'vaultBucket' | 'region'> & {
-    readonly buckets: readonly string[] | undefined;
-  },
-): void {
-  const { bucket, original, volumes } = destination;
-  if (volumes !== undefined) checkZone(volumes.availabilityZone, { region });
+export async function checkAllowed(
+  parts: readonly { readonly point: PointRow; readonly destination: RestoreDestination }[],
+  deployment: ConnectedDeployment,
+): Promise<void> {
+  for (const { volumes } of parts.map(({ destination }) => destination))
+    if (volumes !== undefined) checkZone(volumes.availabilityZone, deployment);
+  if (!parts.some(({ destination: { bucket, original } }) => bucket !== undefined || original === true))
+    return;
+  const buckets = await deployment.findRestoreBuckets();
   if (buckets === undefined) return;
-  const allowed = { buckets, ownBuckets: [vaultBucket] };
-  if (bucket !== undefined) checkBucketAllowed(bucket, allowed, 'or name an allowed bucket');
-  if (original === true)
-    checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
+  const allowed = { buckets, ownBuckets: await deployment.listOwnBuckets() };
+  for (const { point, destination } of parts) {
+    const { bucket, original } = destination;
+    if (bucket !== undefined) checkBucketAllowed(bucket, allowed, 'or name an allowed bucket');
+    if (original === true)
+      checkBucketAllowed(shortNameOf(point.resourceArn), allowed, 'or restore into another bucket');
+  }
 }
 
 export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'deleteExtra' | 'thaw' | 'dryRun'>;

@@ -49,6 +49,7 @@ describe('a restore that the configuration does not allow', () => {
       /^holdfast: bucket photos is not allowed as a restore target; .*, or restore into another bucket; allowed are: b\n$/,
     ],
     [['--to-bucket', 'vault-bucket'], /^holdfast: bucket vault-bucket belongs to Holdfast itself/],
+    [['--to-bucket', 'work-bucket'], /^holdfast: bucket work-bucket belongs to Holdfast itself/],
   ] as const)(
     'is refused before anything starts, also as a quote and as a dry run: %j',
     async ([args, message]) => {
