@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: it has to run on the Node that is too old to run the rest.
-import { spawn } from 'node:child_process';
 import * as nodeModule from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +19,8 @@ function findInstalledNode() {
 }
 
 /** Runs this file again on another Node and ends as that one ends. */
-function runOn(node) {
+async function runOn(node) {
+  const { spawn } = await import('node:child_process');
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   // A terminal sends its interrupt to the child as well; leaving first would hide how the child ends.
   process.on('SIGINT', () => {});
@@ -56,5 +56,5 @@ if (Number(process.versions.node.split('.')[0]) >= needed) {
 } else {
   const node = findInstalledNode();
   if (node === undefined) refuse();
-  else runOn(node);
+  else await runOn(node);
 }

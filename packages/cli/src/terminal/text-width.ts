@@ -1,4 +1,5 @@
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Made when it is needed: that takes ten milliseconds, and most text is ASCII. */
+let graphemes: Intl.Segmenter | undefined;
 
 /** Characters of two columns: wide letters of East Asia, after UAX 11, and pictures. */
 const wide =
@@ -13,6 +14,7 @@ export function textWidth(text: string): number {
 }
 
 function graphemesOf(text: string): readonly string[] {
+  graphemes ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   return Array.from(graphemes.segment(text), ({ segment }) => segment);
 }
 

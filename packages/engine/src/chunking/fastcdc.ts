@@ -26,7 +26,8 @@ const formatMaxChunkBytes = 8 * 1024 * 1024;
 
 /** Bytes that a 32-bit gear hash remembers: older ones have been shifted out. */
 const windowBytes = 32;
-const gear = makeGearTable();
+/** Made for the first content that may be cut: that takes milliseconds, and most runs see none. */
+let gearTable: Int32Array | undefined;
 
 /**
  * FastCDC with normalised chunking: a chunk ends where the gear hash of the last 32 bytes has enough leading zeros,
@@ -76,6 +77,7 @@ function leadingBits(count: number): number {
  */
 function scanForZeros(bytes: Uint8Array, from: number, to: number, mask: number): number {
   if (from >= to) return -1;
+  const gear = (gearTable ??= makeGearTable());
   let h = 0;
   let i = from - windowBytes + 1;
   for (; i < from; i++) h = ((h << 1) + gear[bytes[i] as number]!) | 0;

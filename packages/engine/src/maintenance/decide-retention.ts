@@ -7,7 +7,9 @@ import { planRetention, type RetentionDecision } from '../retention/plan-retenti
 import { RetentionRules } from '../model/retention-rules.ts';
 
 /** Rules for the held points of a plan that is not deployed any more: nothing of theirs but the hold keeps a point. */
-const rulesOfNoPlan = RetentionRules.parse({ keepDays: safety.renewalMarginDays.most, minimumPoints: 0 });
+function rulesOfNoPlan(): RetentionRules {
+  return RetentionRules.parse({ keepDays: safety.renewalMarginDays.most, minimumPoints: 0 });
+}
 
 export interface DecidedRetention {
   /** The plan that decided. Absent where it is not deployed: then only held points are decided about. */
@@ -39,7 +41,7 @@ export async function decideRetention(
 ): Promise<DecidedRetention> {
   const points = await Array.fromAsync(catalog.points.list(resourceArn));
   const plan = await findDecidingPlan(catalog, plans, resourceArn, points[0]);
-  const rules = plan?.retention ?? rulesOfNoPlan;
+  const rules = plan?.retention ?? rulesOfNoPlan();
   const all = planRetention(points, rules, now, await findDamagedContainers(catalog, points));
   const decisions = plan === undefined ? all.filter(({ point }) => point.holds !== undefined) : all;
   return {

@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 import { InvalidInputError, NotSupportedError, TargetUnavailableError } from '@holdfast/engine';
 
 import { errnoOf } from '../errno.ts';
-
-const run = promisify(execFile);
 
 /** Formats of disk images; all but `raw` are made by `qemu-img`. */
 export const imageFormats = ['raw', 'qcow2', 'vhd'] as const;
@@ -56,7 +53,8 @@ export async function convertImage(
 
 async function runTool(args: readonly string[], signal?: AbortSignal): Promise<void> {
   try {
-    await run('qemu-img', [...args], { signal });
+    const { execFile } = await import('node:child_process');
+    await promisify(execFile)('qemu-img', [...args], { signal });
   } catch (error) {
     signal?.throwIfAborted();
     if (errnoOf(error) === 'ENOENT') throw new NotSupportedError(missing, { cause: error });

@@ -1,6 +1,5 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 
 import {
@@ -138,24 +137,27 @@ export class ExactFacts {
   }
 
   #begin(): Process {
+    // Loaded for a restore that needs it: they take milliseconds of every start.
+    const { spawn } = process.getBuiltinModule('node:child_process');
+    const { createInterface } = process.getBuiltinModule('node:readline');
     // Isolated: nothing of the user's own Python takes part.
-    const process = spawn(this.#command, ['-I', '-c', program], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const python = spawn(this.#command, ['-I', '-c', program], { stdio: ['pipe', 'pipe', 'ignore'] });
     const end = (): void => {
-      if (this.#process === process) {
+      if (this.#process === python) {
         this.#process = undefined;
         this.#isMissing = true;
       }
       this.#rows = [];
       for (const resolve of this.#waiting.splice(0)) resolve(undefined);
     };
-    process.on('error', end);
-    process.on('close', end);
-    process.stdin.on('error', end);
-    createInterface({ input: process.stdout }).on('line', (line) => {
+    python.on('error', end);
+    python.on('close', end);
+    python.stdin.on('error', end);
+    createInterface({ input: python.stdout }).on('line', (line) => {
       const answers = JSON.parse(line) as readonly string[];
       for (const [at, resolve] of this.#waiting.splice(0, answers.length).entries()) resolve(answers[at]);
     });
-    return process;
+    return python;
   }
 }
 
