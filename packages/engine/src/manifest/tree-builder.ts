@@ -117,12 +117,13 @@ export class TreeBuilder {
 
   /**
    * Adds one entry. Returns a promise only when pages have to be written or read.
+   * @param closesNone - a leaf of such a tree had the entry before its last one, so its key closes no page.
    * @throws {@link InvalidInputError} the key is not above the last one, or an earlier call has not settled.
    */
-  add(entry: Entry): Promise<void> | undefined {
+  add(entry: Entry, closesNone = false): Promise<void> | undefined {
     this.#advanceTo(entry.key);
     if (this.#tail !== undefined) return this.#alone(this.#addAfterTail(entry));
-    const cutLevel = this.#push(entry);
+    const cutLevel = this.#push(entry, closesNone);
     return cutLevel === 0 ? undefined : this.#alone(this.#closeUpTo(cutLevel));
   }
 
@@ -180,9 +181,10 @@ export class TreeBuilder {
     return result;
   }
 
-  #push(entry: Entry): number {
+  /** @returns the level that its key closes pages up to. Knowing it already saves most of the work on an entry. */
+  #push(entry: Entry, closesNone = false): number {
     this.#entries.push(entry);
-    return this.#kind.cutLevelOf(entry.key);
+    return closesNone ? 0 : this.#kind.cutLevelOf(entry.key);
   }
 
   async #addAfterTail(entry: Entry): Promise<void> {
@@ -222,7 +224,7 @@ export class TreeBuilder {
     this.noteOpened(ref, page);
     if (isLeaf(page)) {
       for (const entry of page.entries) {
-        const cutLevel = this.#push(entry);
+        const cutLevel = this.#push(entry, entry !== page.entries.at(-1));
         if (cutLevel > 0) await this.#closeUpTo(cutLevel);
       }
     } else {

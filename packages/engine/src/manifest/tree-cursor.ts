@@ -45,6 +45,12 @@ export class TreeCursor {
     return this.#frames.length;
   }
 
+  /** True unless the cursor stands before an entry that others of its leaf come after, in the range or not. */
+  get isLastOfPage(): boolean {
+    const frame = this.#frames.at(-1);
+    return frame === undefined || !isLeaf(frame.page) || frame.next === frame.page.entries.length - 1;
+  }
+
   canHoldBelow(bound: Uint8Array): boolean {
     return this.#after === undefined || compareBytes(this.#after, floorOf(bound)) < 0;
   }

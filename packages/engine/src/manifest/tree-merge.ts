@@ -109,7 +109,7 @@ async function copyBelow(
     const { page, entry } = cursor;
     if (entry !== undefined) {
       if (bound !== undefined && compareBytes(entry.key, bound) >= 0) return;
-      const closing = builder.add(entry);
+      const closing = builder.add(entry, !cursor.isLastOfPage);
       if (closing !== undefined) await closing;
       cursor.next();
     } else if (page === undefined) {
