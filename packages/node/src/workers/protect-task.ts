@@ -38,9 +38,9 @@ export interface ProtectedShard {
 
 /** Packs are smaller than for S3, where every request counts: half the memory, and the disk does not mind. */
 const localStore: ProtectShardOptions['storePolicy'] = {
-  packTargetBytes: 12 * 2 ** 20,
+  packTargetBytes: 10 * 2 ** 20,
   lookupChunks: 128,
-  lookupBytes: 8 * 2 ** 20,
+  lookupBytes: 6 * 2 ** 20,
   rememberedChunks: 32_768,
 };
 
@@ -48,7 +48,7 @@ const localStore: ProtectShardOptions['storePolicy'] = {
 const localReadAhead: ProtectShardOptions['readAhead'] = {
   entries: 16,
   entryBytes: 2 ** 20,
-  bytes: 16 * 2 ** 20,
+  bytes: 8 * 2 ** 20,
 };
 
 /** Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that. */
