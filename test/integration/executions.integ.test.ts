@@ -131,7 +131,12 @@ test('all that ended without success are listed, by when they ended and began', 
 test('one is found by the name that it was started under, and one that nobody started is not', async () => {
   const arn = await start('by-name', 'never');
   const given = { vaultBucket: 'none', catalogTable: 'none', restoreMachineArn: machine };
-  const connection = await connectAws({ ...given, storageStack: 'none', pipelineStack: 'none' });
+  const connection = await connectAws({
+    ...given,
+    storageStack: 'none',
+    pipelineStack: 'none',
+    monitoringStack: 'none',
+  });
   const found = connection.executions;
 
   expect(await found.find('restore', 'by-name')).toMatchObject({

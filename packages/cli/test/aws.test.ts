@@ -1,5 +1,9 @@
 import { hash } from 'node:crypto';
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import {
+  CloudFormationClient,
+  DescribeStacksCommand,
+  GetTemplateCommand,
+} from '@aws-sdk/client-cloudformation';
 import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
@@ -21,7 +25,12 @@ const cloudFormation = mockClient(CloudFormationClient);
 const stepFunctions = mockClient(SFNClient);
 const s3 = mockClient(S3Client);
 afterAll(() => [cloudFormation, stepFunctions, s3].forEach((client) => client.restore()));
-const options = { region: 'eu-west-1', storageStack: 'HoldfastStorage', pipelineStack: 'HoldfastPipeline' };
+const options = {
+  region: 'eu-west-1',
+  storageStack: 'HoldfastStorage',
+  pipelineStack: 'HoldfastPipeline',
+  monitoringStack: 'HoldfastMonitoring',
+};
 
 beforeEach(() => {
   cloudFormation.reset();
@@ -79,7 +88,7 @@ test('finds vault, machines and plans in the outputs of the stacks', async () =>
 });
 
 test('finds a deployment within a stack of somebody else', async () => {
-  const own = { ...options, storageStack: 'Own', pipelineStack: 'Own' };
+  const own = { ...options, storageStack: 'Own', pipelineStack: 'Own', monitoringStack: 'Own' };
   const outputs = { BackupStorageVaultBucketName8851C3A7: 'v', CatalogTableName: 'other' };
   stack('Own', { ...outputs, BackupStorageCatalogTableNameA2298681: 'c', Url: 'u' });
 
@@ -95,6 +104,17 @@ test('asks CloudFormation for nothing that is given already', async () => {
 
   expect(connection.deployment.vaultBucket).toBe('v');
   expect(cloudFormation.calls()).toHaveLength(0);
+});
+
+test('reads a template once, however many checks look at it, and that of alarms by the name that is given', async () => {
+  cloudFormation.on(GetTemplateCommand).resolves({ TemplateBody: '{"Resources":{}}' });
+  const given = { ...options, vaultBucket: 'v', catalogTable: 'c', monitoringStack: 'Alarms' };
+  const { deployment } = await connectAws(given);
+
+  for (const name of [...deployment.stacks, ...deployment.stacks]) await deployment.findTemplate(name);
+
+  const read = cloudFormation.commandCalls(GetTemplateCommand).map(({ args }) => args[0].input.StackName);
+  expect(read).toEqual(['HoldfastStorage', 'HoldfastPipeline', 'Alarms']);
 });
 
 test('does not know the plans of a deployment of another version', async () => {

@@ -88,7 +88,12 @@ test('takes options before the command as well as after it', async () => {
 
   expect(out).toBe('[]\n');
   expect(cli.connected).toEqual([
-    { region: 'us-east-1', storageStack: 'HoldfastStorage', pipelineStack: 'HoldfastPipeline' },
+    {
+      region: 'us-east-1',
+      storageStack: 'HoldfastStorage',
+      pipelineStack: 'HoldfastPipeline',
+      monitoringStack: 'HoldfastMonitoring',
+    },
   ]);
 });
 
@@ -98,6 +103,7 @@ test('finds the deployment by flags, then by variables; an empty variable counts
     HOLDFAST_VAULT_BUCKET: 'from-env',
     HOLDFAST_CATALOG_TABLE: 'table',
     HOLDFAST_PIPELINE_STACK: '',
+    HOLDFAST_MONITORING_STACK: 'Alarms',
     HOLDFAST_PROTECT_MACHINE: 'arn:p',
   };
 
@@ -111,6 +117,7 @@ test('finds the deployment by flags, then by variables; an empty variable counts
       protectMachineArn: 'arn:p',
       storageStack: 'Mine',
       pipelineStack: 'HoldfastPipeline',
+      monitoringStack: 'Alarms',
     },
   ]);
 });

@@ -81,7 +81,7 @@ async function compareStacks(
       await tell({
         what,
         state: 'attention',
-        finding: `${directory} has no such stack for ${deployment.region} (${others}): name it with --storage-stack or --pipeline-stack`,
+        finding: `${directory} has no such stack for ${deployment.region} (${others}): name it with --storage-stack, --pipeline-stack or --monitoring-stack`,
       });
       continue;
     }

@@ -43,8 +43,6 @@ import type { Machine } from './executions.ts';
 import { findStackTemplate } from './find-stack-template.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
-const monitoringStack = 'HoldfastMonitoring';
-
 /**
  * Connects to a deployment in AWS: names come from the options, else from the outputs of the stacks.
  * @param terminal - where somebody can be asked for the code of an MFA device; without it, a profile that wants one fails.
@@ -95,6 +93,8 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
   const { clock, random } = services;
   const shared = new DynamoSharedRecords(clients.dynamo, catalogTable, clock, random);
   const snapshots = new EbsSnapshots({ shared, clock, random }, region, findBlockQuota);
+  /** Read once: several checks look at one, and nothing here deploys another. */
+  const templates = new Map<string, ReturnType<typeof findStackTemplate>>();
   return {
     services,
     openChunkIndex: async () => {
@@ -155,8 +155,12 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
       findWorkers: async () => (await findConfiguration())?.restoreWorkers,
       findBlockQuota,
       readBlockQuotas: async () => readBlockQuotas(inventoryClients.quotas),
-      stacks: [options.storageStack, options.pipelineStack, monitoringStack],
-      findTemplate: async (stack) => findStackTemplate(cloudFormation, stack),
+      stacks: [options.storageStack, options.pipelineStack, options.monitoringStack],
+      findTemplate: async (stack) => {
+        const reading = templates.get(stack) ?? findStackTemplate(cloudFormation, stack);
+        templates.set(stack, reading);
+        return reading;
+      },
       readFunctionsAtOnce: async () => readFunctionsAtOnce(inventoryClients.lambda),
       readSubscriptions: async () => {
         const topic = await names.findAlarmTopic();
@@ -190,7 +194,7 @@ class DeployedNames {
     this.#region = region;
     this.#storage = new StackOutputs(client, options.storageStack);
     this.#pipeline = new StackOutputs(client, options.pipelineStack);
-    this.#monitoring = new StackOutputs(client, monitoringStack);
+    this.#monitoring = new StackOutputs(client, options.monitoringStack);
   }
 
   async getStored(

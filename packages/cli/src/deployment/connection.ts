@@ -136,6 +136,7 @@ export interface ConnectOptions {
   readonly maintenanceMachineArn?: string;
   readonly storageStack: string;
   readonly pipelineStack: string;
+  readonly monitoringStack: string;
 }
 
 /** Makes clients for storage alone, without a call to AWS. */

@@ -129,7 +129,9 @@ async function* examineWork(
   yield await check('alarms', async () => {
     const subscriptions = await deployment.readSubscriptions();
     if (subscriptions === undefined)
-      return unknown('no topic is among the outputs of HoldfastMonitoring or of the pipeline stack');
+      return unknown(
+        `no topic is among the outputs of ${deployment.stacks[2]} or of ${deployment.stacks[1]}`,
+      );
     const { confirmed, pending } = subscriptions;
     if (pending > 0)
       return attention(`${countText(pending, 'subscription')} not confirmed: follow the link in the mail`);

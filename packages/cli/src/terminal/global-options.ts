@@ -22,6 +22,10 @@ export function withGlobalOptions(program: Command) {
       'stack of the workflows; HOLDFAST_PIPELINE_STACK, else HoldfastPipeline',
     )
     .option(
+      '--monitoring-stack <name>',
+      'stack of the alarms; HOLDFAST_MONITORING_STACK, else HoldfastMonitoring',
+    )
+    .option(
       '--vault <directory>',
       'a vault in a directory of this machine instead of a deployment; HOLDFAST_VAULT',
     )
@@ -65,5 +69,6 @@ export function connectOptionsOf(
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
     storageStack: find('storageStack') ?? 'HoldfastStorage',
     pipelineStack: find('pipelineStack') ?? 'HoldfastPipeline',
+    monitoringStack: find('monitoringStack') ?? 'HoldfastMonitoring',
   };
 }
