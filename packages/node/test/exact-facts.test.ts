@@ -96,3 +96,23 @@ test('of files that are written side by side each gets its own answer', async ()
 
   expect(unkept).toEqual([[], ['time'], []]);
 });
+
+test('a path or a name that is none is refused by itself, and files after it get their facts', async () => {
+  const root = makeTempDir();
+  const plain = { ...described('any'), attributes: { mode: '0640', ...exactAttributes(ns, []) } };
+  const nameless = { name: utf8('user.a\0b'), value: utf8('') };
+  const named = { ...plain, attributes: { mode: '0640', ...exactAttributes(ns, [nameless]) } };
+  const file = path.join(root, 'file');
+  writeFileSync(file, '');
+  const exact = new ExactFacts();
+
+  const unkept = [
+    await exact.apply(Buffer.from(`${file}\0`), plain),
+    await exact.apply(Buffer.from(file), named),
+    await exact.apply(Buffer.from(file), plain),
+  ];
+  await exact.close();
+
+  expect(unkept).toEqual([['time'], ['xattrs'], []]);
+  expect(lstatSync(file, { bigint: true }).mtimeNs).toBe(ns);
+});

@@ -14,7 +14,8 @@ import type { UnkeptFact } from '@holdfast/engine/model';
  * Reads lines, each a list with one row for a path: what to do, the path, names and values of extended attributes, and a
  * time in nanoseconds; bytes as base64. Answers each with a line, a list of as many texts: `x` where attributes could not
  * be set or are others, `t` for the time. A file that its owner may not write to is made writable for attributes that
- * need it.
+ * need it. What Python takes for no path or name, as with a NUL in it, is refused like what the system refuses: an error
+ * that ended the process would leave all later files without their facts.
  */
 const program = `
 import base64, json, os, stat, sys
@@ -40,7 +41,7 @@ def run(do, path, names, ns):
     try:
         if ns is not None and do == 'set': os.utime(path, ns=(ns, ns), follow_symlinks=False)
         if ns is not None and os.lstat(path).st_mtime_ns != ns: said += 't'
-    except (OSError, OverflowError): said += 't'
+    except (OSError, OverflowError, ValueError): said += 't'
     return said
 for line in sys.stdin:
     print(json.dumps([run(do, raw(path), names, ns if ns is None else int(ns)) for do, path, names, ns in json.loads(line)]), flush=True)
