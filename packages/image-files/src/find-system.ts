@@ -1,4 +1,5 @@
-import { isOfKind, UnknownNameError } from '@holdfast/engine';
+import type { DetectedContent } from '@holdfast/disk';
+import { BackupError, isOfKind, type VolumeSnapshot } from '@holdfast/engine';
 import { nameOfVolume } from './device-names.ts';
 import { unreadablePart, unreadableVolume } from './file-system-errors.ts';
 import type { ImageDisks } from './image-disks.ts';
@@ -9,10 +10,26 @@ interface Found<Value> {
   readonly value: Value;
 }
 
+/** The system of a machine may be in what cannot be read, so that nothing else may pass for it, or for all there is. */
+export class UnclearSystemError extends BackupError {
+  override readonly name = 'UnclearSystemError';
+}
+
+/** Contents that are not read, and in which a system can be. */
+const closed: ReadonlySet<DetectedContent['kind'] | undefined> = new Set([
+  'luks',
+  'bitlocker',
+  'raid',
+  'btrfs',
+  'zfs',
+  'refs',
+] as const);
+
 /**
  * Parts that have what the system of a machine has: those on the volume that it starts from, or if none of them has it,
- * the others. A file system that cannot be read is none of a running machine, as far as can be seen.
- * @throws {@link UnknownNameError} it can be the one that the machine starts from, and another disk must not pass for it.
+ * the others.
+ * @throws {@link UnclearSystemError} what cannot be read may be that system: anything, where there is no other; where
+ *   there is, what is on the volume that the machine starts from.
  */
 export async function findSystem<Value>(
   disks: ImageDisks,
@@ -34,16 +51,37 @@ export async function findSystem<Value>(
   };
   const onRoot = await lookAt(parts.filter(isOnRoot));
   if (onRoot.found.length > 0) return onRoot.found;
-  const { found } = await lookAt(parts.filter((part) => !isOnRoot(part)));
+  const others = await lookAt(parts.filter((part) => !isOnRoot(part)));
+  const unclear = (failures: readonly string[], where: string): UnclearSystemError =>
+    new UnclearSystemError(
+      `${where} not all can be read (${failures.join('; ')}); begin the path with one of ${partsText(parts)}`,
+    );
+  if (others.found.length === 0) {
+    const failures = [...onRoot.failures, ...others.failures];
+    if (failures.length > 0) throw unclear(failures, 'of this image');
+  }
   // A logical volume may lie on the one that the machine starts from.
-  if (rootVolume === undefined || found.every(({ part }) => part.volume === undefined)) return found;
-  const name = nameOfVolume(rootVolume);
-  const whole = await unlessUnreadable(async () => disks.layout(rootVolume, name), unreadableVolume);
-  const failures = whole instanceof Error ? [`${name}: ${whole.message}`] : onRoot.failures;
-  if (failures.length === 0) return found;
-  throw new UnknownNameError(
-    `the machine starts from ${name}, of which not all can be read (${failures.join('; ')}); begin the path with one of ${partsText(parts)}`,
-  );
+  if (rootVolume === undefined || others.found.every(({ part }) => part.volume === undefined))
+    return others.found;
+  const failures = [...onRoot.failures, ...(await listClosed(disks, rootVolume))];
+  if (failures.length > 0)
+    throw unclear(failures, `the machine starts from ${nameOfVolume(rootVolume)}, of which`);
+  return others.found;
+}
+
+/** Reasons why a volume may have a system that is not seen. */
+async function listClosed(disks: ImageDisks, volume: VolumeSnapshot): Promise<readonly string[]> {
+  const name = nameOfVolume(volume);
+  const layout = await unlessUnreadable(async () => disks.layout(volume, name), unreadableVolume);
+  if (layout instanceof Error) return [`${name}: ${layout.message}`];
+  const { places } = await disks.all();
+  const logical = layout.parts.some(({ content }) => content?.kind === 'lvm') ? places : [];
+  return [
+    ...layout.parts
+      .filter(({ content }) => closed.has(content?.kind))
+      .map(({ path, content }) => `${path}: ${content?.name} is not supported`),
+    ...logical.flatMap(({ path, found }) => (found instanceof Error ? [`${path}: ${found.message}`] : [])),
+  ];
 }
 
 async function unlessUnreadable<Value>(

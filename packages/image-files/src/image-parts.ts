@@ -20,7 +20,7 @@ export interface NamedPart {
 }
 
 export interface SharedImage {
-  /** False where a volume, or a file system of those that are read, cannot be. */
+  /** False where a volume, or a file system of those that are read, cannot be, or what says where the machine has them. */
   readonly isComplete: boolean;
   readonly parts: readonly NamedPart[];
 }
@@ -50,8 +50,9 @@ export async function openSharedImage(
     { onNotice, signal, onRead: recorder.onRead, onTable: recorder.onTable },
   );
   const listed = await image.listParts();
-  let isComplete = (await image.listUnreadable()).length === 0;
-  const mounts = await image.listMounts();
+  const { mounts, doubts } = await image.listMounts();
+  for (const doubt of doubts) onNotice?.(`files may have other names than those of the machine: ${doubt}`);
+  let isComplete = doubts.length === 0 && (await image.listUnreadable()).length === 0;
   const parts: NamedPart[] = [];
   for (const part of listed) {
     if (!isReadable(part)) {

@@ -47,6 +47,7 @@ export class MachineTree {
   /**
    * Finds the root: the file system that has an `/etc/fstab`, first on the volume that the machine starts from.
    * @throws {@link UnknownNameError} there is none, or several and no way to tell.
+   * @throws UnclearSystemError it may be in what cannot be read.
    */
   static async open(
     disks: ImageDisks,
@@ -65,7 +66,7 @@ export class MachineTree {
       );
     const { parts, unreadable } = await disks.all();
     throw new UnknownNameError(
-      `no file system of this image has an ${fstabPath} that can be read; begin the path with one of ${[partsText(parts), ...unreadable].join('; ')}`,
+      `no file system of this image has an ${fstabPath}; begin the path with one of ${[partsText(parts), ...unreadable].join('; ')}`,
     );
   }
 

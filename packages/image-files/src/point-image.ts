@@ -1,7 +1,8 @@
 import { type FileSystem, findPath } from '@holdfast/disk';
-import { isOfKind, UnknownNameError, utf8, type VolumeSnapshot } from '@holdfast/engine';
+import { type BackupError, isOfKind, UnknownNameError, utf8, type VolumeSnapshot } from '@holdfast/engine';
 import { type DevicePath, findDevice, nameOfVolume } from './device-names.ts';
 import { namingPath } from './file-system-errors.ts';
+import { UnclearSystemError } from './find-system.ts';
 import { type FoundParts, ImageDisks, type OpenVolume, type WatchOptions } from './image-disks.ts';
 import { type ImagePart, type ImagePlace, isReadable, partsText } from './image-part.ts';
 import { findLogicalVolume } from './logical-volumes.ts';
@@ -15,6 +16,13 @@ export interface PointImageOptions extends WatchOptions {
   readonly onNotice?: ((text: string) => void) | undefined;
   /** Ends all that is read for this image. */
   readonly signal?: AbortSignal | undefined;
+}
+
+interface FoundMounts {
+  /** None where they cannot be told. */
+  readonly mounts: readonly MountedPart[];
+  /** Reasons why there may be others, in what cannot be read. */
+  readonly doubts: readonly string[];
 }
 
 interface LookUpOptions {
@@ -64,16 +72,23 @@ export class PointImage {
     return (await this.#disks.all()).unreadable;
   }
 
-  /**
-   * The places at which the machine has parts: its root first; of Windows, `/C:` and so on. None where they cannot be
-   * told.
-   */
-  async listMounts(): Promise<readonly MountedPart[]> {
+  /** The places at which the machine has parts: its root first; of Windows, `/C:` and so on. */
+  async listMounts(): Promise<FoundMounts> {
     const tree = await unlessUnknown(async () => this.#machineTree());
-    if (tree !== undefined) return tree.listMounts();
-    const drives = (await unlessUnknown(async () => this.#windowsDrives()))?.list() ?? [];
-    for (const { notices } of drives) this.#tell(notices);
-    return drives.map(({ part, letter }) => ({ part, mountPoint: `/${letter}:` }));
+    if (!(tree instanceof Error)) return { mounts: await tree.listMounts(), doubts: [] };
+    const drives = await unlessUnknown(async () => this.#windowsDrives());
+    if (drives instanceof Error) {
+      const doubts = [tree, drives].flatMap((error) =>
+        error instanceof UnclearSystemError ? [error.message] : [],
+      );
+      return { mounts: [], doubts };
+    }
+    const found = drives.list();
+    for (const { notices } of found) this.#tell(notices);
+    return {
+      mounts: found.map(({ part, letter }) => ({ part, mountPoint: `/${letter}:` })),
+      doubts: drives.unreadable === undefined ? [] : [drives.unreadable],
+    };
   }
 
   /**
@@ -97,6 +112,7 @@ export class PointImage {
    * - `D:\logs`: the partition that Windows has under that letter, by its registry.
    * - `/dev`, `/dev/xvda`, `/dev/vg0`: what parts there are.
    * @throws {@link UnknownNameError} there is no such thing.
+   * @throws {@link UnclearSystemError} the path is the machine's, whose system may be in what cannot be read.
    * @throws NotSupportedError what is there is not read.
    * @throws FileSystemError the file system is damaged.
    */
@@ -221,11 +237,11 @@ function choosePart(parts: readonly ImagePart[], volume: string, number: number 
   throw new UnknownNameError(`volume ${volume} has these partitions, name one of them: ${partsText(parts)}`);
 }
 
-async function unlessUnknown<Value>(find: () => Promise<Value>): Promise<Value | undefined> {
+async function unlessUnknown<Value>(find: () => Promise<Value>): Promise<Value | BackupError> {
   try {
     return await find();
   } catch (error) {
-    if (isOfKind(error, 'unknown')) return undefined;
+    if (isOfKind(error, 'unknown')) return error;
     throw error;
   }
 }

@@ -24,6 +24,8 @@ export interface FoundDrive {
 interface KnownLetters extends DriveLetters {
   /** The reason why none are known. */
   readonly unknown?: string;
+  /** There is a registry, which cannot be read. */
+  readonly isUnreadable?: boolean;
 }
 
 /** The letters of a machine's Windows, by its registry. */
@@ -41,6 +43,7 @@ export class WindowsDrives {
   /**
    * Finds the partition that has `\Windows`, first on the volume that the machine starts from, and reads its registry.
    * @throws {@link UnknownNameError} there is none, or several and no way to tell.
+   * @throws UnclearSystemError it may be in what cannot be read.
    */
   static async open(
     disks: ImageDisks,
@@ -56,6 +59,11 @@ export class WindowsDrives {
           `registry knows letters; begin the path with one of ${partsText(parts)}`,
       );
     return new WindowsDrives(parts, system, await readLetters(disks, system, signal));
+  }
+
+  /** The reason why a registry that is there says nothing of letters. */
+  get unreadable(): string | undefined {
+    return this.#known.isUnreadable === true ? this.#known.unknown : undefined;
   }
 
   /** Letters that stand for one part of the image each. */
@@ -164,7 +172,7 @@ async function readLetters(
       return await readDriveLetters(contentSource(node), signal);
     });
   } catch (error) {
-    if (isOfKind(error, ...unreadablePart)) return noLetters(error.message);
+    if (isOfKind(error, ...unreadablePart)) return { ...noLetters(error.message), isUnreadable: true };
     throw error;
   }
 }

@@ -286,3 +286,21 @@ test('of a disk that is there twice, what the one has is not taken for what the 
     '/dev/vg/files/other.txt (there)',
   ]);
 });
+
+test('where the newest point cannot say which names files have, those of earlier points are not called gone', async () => {
+  const damaged = path.join(scratch.path, 'damaged');
+  copyFileSync(path.join(scratch.path, 'root'), damaged);
+  debugfs(damaged, ['sif /etc/fstab block[0] 0']);
+  const root = await putPoint(damaged, path.join(scratch.path, 'data'));
+  const newest = new PointReader(services.store, await openVault(services), root);
+  const notices: string[] = [];
+
+  const found = await find([newest, points[0] as PointReader], 'hosts', {
+    onNotice: (text) => void notices.push(text),
+  });
+
+  expect(found).toEqual(['/dev/xvda/etc/hosts (there): 14 B in 0', '/etc/hosts (unclear): 14 B in 1']);
+  expect(notices.join()).toContain(
+    'files may have other names than those of the machine: of this image not all can be read ("/dev/xvda/etc/fstab": ',
+  );
+});

@@ -109,6 +109,20 @@ beforeAll(() => {
   [disks['/dev/sdg'], disks['/dev/sdh']] = physical as [Buffer, Buffer];
 });
 
+function btrfsDisk(): Buffer {
+  const disk = Buffer.alloc(mebibyte);
+  disk.write('_BHRfS_M', 65_600);
+  return disk;
+}
+
+/** A physical volume with a logical one that is not read. */
+function thinDisk(): Buffer {
+  const disk = Buffer.alloc(2 * mebibyte);
+  const thin = volumeText('thin', [{ start: 0, count: 1, stripes: '', type: 'thin' }]);
+  writePhysicalVolume(disk, physicalIds[0] ?? '', groupText(thin, 1, 'pool'));
+  return disk;
+}
+
 interface Opened {
   readonly image: PointImage;
   readonly notices: string[];
@@ -261,9 +275,26 @@ test.each<[string, number, string]>([
   expect((await textAt(image, '/dev/sda1p1/etc/passwd'))[2]).toBe('root');
 });
 
+test.each<[string, () => Buffer, string]>([
+  ['a file system that is not read', btrfsDisk, '(/dev/xvdr: Btrfs is not supported)'],
+  [
+    'a logical volume that is not read',
+    thinDisk,
+    '(/dev/pool/thin: LVM segment of type thin is not supported)',
+  ],
+])('another system is not taken for one in %s', async (_, makeDisk, message) => {
+  disks['/dev/xvdr'] = makeDisk();
+  const { image } = open(['/dev/xvdr', '/dev/sda1'], '/dev/xvdr');
+
+  for (const where of ['/etc/passwd', 'C:\\Windows'])
+    await expect(image.getPlace(where)).rejects.toThrow(
+      `the machine starts from /dev/xvdr, of which not all can be read ${message}`,
+    );
+});
+
 test('a machine without an fstab names what there is', async () => {
   await expect(open(['/dev/sdf']).image.getPlace('/etc/passwd')).rejects.toThrow(
-    'no file system of this image has an /etc/fstab that can be read; begin the path with one of /dev/sdf (ext4)',
+    'no file system of this image has an /etc/fstab; begin the path with one of /dev/sdf (ext4)',
   );
 });
 
@@ -306,10 +337,7 @@ test.each<[string, number, string]>([
 });
 
 test('a thin volume of LVM is refused by its kind, and told of where all parts are listed', async () => {
-  const disk = Buffer.alloc(2 * mebibyte);
-  const thin = volumeText('thin', [{ start: 0, count: 1, stripes: '', type: 'thin' }]);
-  writePhysicalVolume(disk, physicalIds[0] ?? '', groupText(thin, 1, 'pool'));
-  disks['/dev/sdw'] = disk;
+  disks['/dev/sdw'] = thinDisk();
   const { image, notices } = open(['/dev/sdw']);
 
   await expect(image.getPlace('/dev/pool/thin/etc')).rejects.toMatchObject({
@@ -368,10 +396,9 @@ test('letters of Windows are those of its registry, on whatever disk of the imag
   expect((await textAt(image, '/d:/logs/today'))[2]).toBe('of D');
   expect((await textAt(image, 'C:\\Windows\\win.ini'))[2]).toBe('of Windows');
   expect(notices).toEqual([]);
-  expect((await image.listMounts()).map(({ mountPoint, part }) => `${mountPoint} ${part.path}`)).toEqual([
-    expect.stringMatching(/^\/C: windows-\d+p1$/),
-    '/D: xvdf1',
-  ]);
+  expect(
+    (await image.listMounts()).mounts.map(({ mountPoint, part }) => `${mountPoint} ${part.path}`),
+  ).toEqual([expect.stringMatching(/^\/C: windows-\d+p1$/), '/D: xvdf1']);
 });
 
 test.each<[string, string]>([
@@ -420,6 +447,9 @@ test('C: is the partition with \\Windows where the registry does not say, and on
   const { image } = openWindows(damaged, 'xvdf');
   expect((await textAt(image, 'C:\\Windows\\win.ini'))[2]).toBe('of Windows');
   await expect(image.getPlace('D:\\logs')).rejects.toThrow('cannot be read: "windows');
+  expect((await image.listMounts()).doubts).toEqual([
+    expect.stringContaining('/Windows/System32/config/SYSTEM'),
+  ]);
 
   const { D, E, C: system } = letters;
   const asD = openWindows(makeSystemHive({ C: E, D: system }), 'xvdf').image;

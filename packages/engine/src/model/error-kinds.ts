@@ -65,6 +65,7 @@ const kinds = {
   ScheduleExpressionError: 'input',
   UsageError: 'input',
   UnknownNameError: 'unknown',
+  UnclearSystemError: 'unknown',
   VaultMissingError: 'unknown',
   DeployedConfigurationError: 'configuration',
   SourceEntryError: 'source',
