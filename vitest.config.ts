@@ -10,12 +10,21 @@ process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', 
 // CDK's own validation takes four seconds in every process, and as long again as a template itself, which tests make
 // dozens of times. It is on only where it is what is tested, in test/infra/app.test.ts.
 process.env['CDK_VALIDATION'] ??= 'false';
+// At each program that it starts, a process copies the tables of its memory, of which buffers are most. On huge pages,
+// where the C library has them, a table has a five-hundredth of the entries; without, a test's system time is half more.
+process.env['GLIBC_TUNABLES'] ??=
+  'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=268435456:glibc.malloc.trim_threshold=268435456';
 /** The seed of the order of tests and of the values that properties are tried with: a number repeats a run. */
 const seed = Number((process.env['HOLDFAST_TEST_SEED'] ??= String(Math.floor(Date.now() / 1000))));
 
 const limits = { testTimeout: hangsAfterMs, hookTimeout: hangsAfterMs };
 /** Unit tests that replace a module of Node, which whatever has loaded it before would keep. */
 const alone = ['packages/node/test/{directory-folding,sqlite-flush}.test.ts'];
+/**
+ * Unit tests of disks, also of the emulator's, which start programs all the time. They share processes of their own:
+ * starting a program takes the longer the more that other tests have left in a process.
+ */
+const ofDisks = ['packages/{disk,image-files}/test/**/*.test.ts', 'localstack/test/**/*.test.ts'];
 /**
  * Has V8 count buffers as it counts the heap. Without it, V8 collects all of the heap at every 64 MB of buffers, however
  * short they live, which takes a quarter of the time of the engine's tests.
@@ -50,10 +59,18 @@ export default defineConfig({
           include: [
             'packages/*/test/**/*.test.ts',
             'test/{infra,lambdas,compat,docs}/**/*.test.ts',
-            'localstack/test/**/*.test.ts',
             'bench/scale/**/*.test.ts',
           ],
-          exclude: ['**/*.integ.test.ts', ...alone],
+          exclude: ['**/*.integ.test.ts', ...alone, ...ofDisks],
+          setupFiles: ['test/support/seed.ts'],
+          sequence,
+        },
+      },
+      {
+        test: {
+          ...sharing,
+          name: 'unit-disks',
+          include: ofDisks,
           setupFiles: ['test/support/seed.ts'],
           sequence,
         },
