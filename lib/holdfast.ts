@@ -1,3 +1,4 @@
+import { Stack } from 'aws-cdk-lib';
 import { Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Rule, type OnEventOptions } from 'aws-cdk-lib/aws-events';
@@ -83,6 +84,7 @@ export class Holdfast extends Construct {
       monitoringScope === undefined
         ? new HoldfastMonitoring(this, 'Monitoring', watched)
         : new HoldfastMonitoring(monitoringScope, id, watched);
+    storage.people.letFind(Stack.of(monitoring));
 
     this.vault = storage.vault;
     this.key = storage.key;

@@ -17,6 +17,9 @@ import {
   type Storage,
 } from './vault-access.ts';
 
+/** Characters of a stack's name that are sure to be in the names that CloudFormation makes of it. */
+const nameBeginning = 20;
+
 /**
  * Roles for people to assume, each with MFA. The account delegates: who may assume one is decided by the policies of
  * the account's own users and roles (`sts:AssumeRole` on the role's ARN). MFA is asked for then, and only then: the
@@ -148,6 +151,29 @@ export class PeopleRoles extends Construct {
         accountOfArn,
       ),
       allow(
+        'SeeRoles',
+        ['iam:GetRole', 'iam:GetRolePolicy', 'iam:ListAttachedRolePolicies', 'iam:ListRolePolicies'],
+        this.ofStacks((beginning) => `arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/${beginning}*`),
+        accountOfArn,
+      ),
+      allow(
+        'SeeRolesOfFunctions',
+        ['lambda:GetFunctionConfiguration', 'scheduler:GetSchedule'],
+        this.ofStacks(
+          (beginning) => `arn:${Aws.PARTITION}:lambda:${Aws.REGION}:${Aws.ACCOUNT_ID}:function:${beginning}*`,
+          (beginning) =>
+            `arn:${Aws.PARTITION}:scheduler:${Aws.REGION}:${Aws.ACCOUNT_ID}:schedule/${beginning}*`,
+        ),
+        accountOfArn,
+      ),
+      // Their names do not begin with that of their stack.
+      allow(
+        'SeeRolesOfWorkflows',
+        ['states:DescribeStateMachine'],
+        [`arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:stateMachine:*`],
+        accountOfArn,
+      ),
+      allow(
         'SeeSubscriptions',
         ['sns:ListSubscriptionsByTopic'],
         [`arn:${Aws.PARTITION}:sns:${Aws.REGION}:${Aws.ACCOUNT_ID}:*`],
@@ -156,12 +182,20 @@ export class PeopleRoles extends Construct {
     ];
   }
 
+  /** ARNs of what has a name that CloudFormation made of a stack's, which it cuts where the name has no room for it. */
+  private ofStacks(...arnsOf: readonly ((beginning: string) => string)[]): string[] {
+    return Lazy.list({
+      produce: () =>
+        [...this.stacks].flatMap((name) => arnsOf.map((arnOf) => arnOf(name.slice(0, nameBeginning)))),
+    });
+  }
+
   /** Rights with which the command line finds a deployment by the outputs of its stacks, and compares their templates. */
   private readsStacks(): PolicyStatement {
     const place = `arn:${Aws.PARTITION}:cloudformation:${Aws.REGION}:${Aws.ACCOUNT_ID}`;
     return allow(
       'ReadStackOutputs',
-      ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate'],
+      ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate', 'cloudformation:ListStackResources'],
       // Known when all of them are.
       Lazy.list({ produce: () => [...this.stacks].map((name) => `${place}:stack/${name}/*`) }),
       accountOfArn,

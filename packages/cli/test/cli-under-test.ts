@@ -57,6 +57,7 @@ import {
   runCli,
 } from '../src/index.ts';
 import { checkAnswer } from './check-answer.ts';
+import type { ConnectedRoles } from '../src/deployment/connection.ts';
 import type { StackTemplate } from '../src/doctor/stack-template.ts';
 
 /** All deployments of a test file share buffers: those for packs are many times larger than what tests store. */
@@ -204,6 +205,8 @@ export class CliUnderTest {
   deployedVersion: string | undefined = productVersion;
   blockQuota: number | undefined;
   blockQuotas: BlockQuotas = { read: 5000, write: 5000 };
+  /** The account's roles, and who works with them. */
+  roles: ConnectedRoles = { find: async () => undefined, findRoleOf: async () => undefined };
   /** Deployed templates, by stack. */
   templates: Readonly<Record<string, StackTemplate>> = {};
   functionsAtOnce = { limit: 1000, unreserved: 900 };
@@ -328,6 +331,12 @@ export class CliUnderTest {
             readBlockQuotas: async () => this.blockQuotas,
             stacks: ['HoldfastStorage', 'HoldfastPipeline', 'HoldfastMonitoring'],
             findTemplate: async (stack) => this.templates[stack],
+            listPhysicalIds: async (stack) =>
+              new Map(
+                Object.keys(this.templates[stack]?.Resources ?? {}).map((id) => [id, `${stack}-${id}`]),
+              ),
+            findPlace: async () => ({ partition: 'aws', region: 'eu-west-1', account: '111122223333' }),
+            openRoles: async () => this.roles,
             readFunctionsAtOnce: async () => this.functionsAtOnce,
             readSubscriptions: async () => this.subscriptions,
             readProtection: async () => this.protection,

@@ -29,7 +29,7 @@ const Examined = documentAnswer(
 export const doctorCommand = defineCommand({
   name: 'doctor',
   summary:
-    'Check what has to be right around the data: versions, keys, locks, trail, quotas, alarms, maintenance; and what an upgrade would change.',
+    'Check what has to be right around the data: versions, keys, locks, trail, permissions, quotas, alarms, maintenance; and what an upgrade would change.',
   answers: { examined: Examined },
   declare: (command) =>
     command.option(

@@ -23,6 +23,7 @@ import {
   volumeOfArn,
 } from '@holdfast/aws';
 import type { EbsClients } from '@holdfast/aws/ebs';
+import type { DeployedRoles } from '@holdfast/aws/iam';
 import { Ec2Images } from '@holdfast/aws/ec2';
 import {
   AccountInventory,
@@ -41,6 +42,7 @@ import type { Terminal } from '../terminal/ask.ts';
 import { credentialsAskedFor } from './asked-credentials.ts';
 import type { Machine } from './executions.ts';
 import { findStackTemplate } from './find-stack-template.ts';
+import { listPhysicalIds } from './list-physical-ids.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
 /**
@@ -95,6 +97,7 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
   const snapshots = new EbsSnapshots({ shared, clock, random }, region, findBlockQuota);
   /** Read once: several checks look at one, and nothing here deploys another. */
   const templates = new Map<string, ReturnType<typeof findStackTemplate>>();
+  let roles: DeployedRoles | undefined;
   return {
     services,
     openChunkIndex: async () => {
@@ -161,6 +164,14 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
         templates.set(stack, reading);
         return reading;
       },
+      listPhysicalIds: async (stack) => listPhysicalIds(cloudFormation, stack),
+      findPlace,
+      openRoles: async () => {
+        // Nothing else needs their clients.
+        const { DeployedRoles, makeRoleClients } = await import('@holdfast/aws/iam');
+        roles ??= new DeployedRoles(makeRoleClients({ region, credentials }));
+        return roles;
+      },
       readFunctionsAtOnce: async () => readFunctionsAtOnce(inventoryClients.lambda),
       readSubscriptions: async () => {
         const topic = await names.findAlarmTopic();
@@ -176,6 +187,7 @@ export async function connectAws(options: ConnectOptions, terminal?: Terminal): 
       clients.destroy();
       for (const client of Object.values(inventoryClients)) client.destroy();
       snapshots.close();
+      roles?.close();
       cloudFormation.destroy();
     },
   };

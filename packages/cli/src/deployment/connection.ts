@@ -14,11 +14,16 @@ import type {
   TargetBucket,
   WorkStore,
 } from '@holdfast/engine';
+import type { DeployedRoles } from '@holdfast/aws/iam';
 import type { BlockQuotas, ProtectionFact, SourceFacts } from '@holdfast/aws/inventory';
 import type { DeployedConfiguration, Plan, Plans } from '@holdfast/engine/model';
 import type { LocalVaultOptions } from '@holdfast/node';
 import type { Executions } from './executions.ts';
 import type { StackTemplate } from '../doctor/stack-template.ts';
+import type { DeployedPlace } from '../doctor/template-values.ts';
+
+/** Roles in the account, and who works with them, read with the caller's own rights. */
+export type ConnectedRoles = Pick<DeployedRoles, 'find' | 'findRoleOf'>;
 
 export interface ConnectedDeployment {
   readonly vaultBucket: string;
@@ -43,6 +48,10 @@ export interface ConnectedDeployment {
   readonly stacks: readonly [storage: string, pipeline: string, monitoring: string];
   /** The template that a stack was last deployed with; `undefined` where there is no such stack. */
   findTemplate(stack: string): Promise<StackTemplate | undefined>;
+  /** Names in AWS of a stack's resources, by their logical ids. */
+  listPhysicalIds(stack: string): Promise<ReadonlyMap<string, string>>;
+  findPlace(): Promise<DeployedPlace>;
+  openRoles(): Promise<ConnectedRoles>;
   /** Functions that may run at once in the account and region. */
   readFunctionsAtOnce(): Promise<{ readonly limit: number; readonly unreserved: number }>;
   /** Subscriptions of the alarms' topic; `undefined` where there is no such topic. */

@@ -7,6 +7,7 @@ import { countText, durationText } from '../terminal/text.ts';
 import { attention, check, type CheckResult, type Judgement, good, unknown } from './judgement.ts';
 import { judgeFact } from './judge-fact.ts';
 import { bucketPolicyOf, judgePolicy, keyPolicyOf } from './judge-policy.ts';
+import { judgePermissions } from './judge-permissions.ts';
 import { judgeRuntimes } from './lambda-runtimes.ts';
 
 /** Time within which maintenance has to have ended: it is daily, and may take long. */
@@ -26,6 +27,7 @@ export async function* examineDeployment(
 ): AsyncGenerator<CheckResult> {
   yield* examineProgram(connection, version, context);
   yield* examineProtection(connection);
+  yield* judgePermissions(connection.deployment);
   yield* examineLimits(connection);
   yield* examineWork(connection, context);
 }

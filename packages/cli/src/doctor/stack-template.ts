@@ -12,7 +12,12 @@ export const StackTemplate = z.looseObject({
       UpdateReplacePolicy: z.string().optional(),
     }),
   ),
-  Outputs: z.record(z.string(), z.looseObject({ Value: z.unknown() })).optional(),
+  Outputs: z
+    .record(
+      z.string(),
+      z.looseObject({ Value: z.unknown(), Export: z.looseObject({ Name: z.unknown() }).optional() }),
+    )
+    .optional(),
 });
 export type StackTemplate = z.infer<typeof StackTemplate>;
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RolePermissions } from '@holdfast/aws/iam';
 import type { StackTemplate } from '../../src/doctor/stack-template.ts';
 import { CliUnderTest } from '../cli-under-test.ts';
 
@@ -37,15 +38,72 @@ const ofFunction = (changes: object = {}) => ({
   Type: 'AWS::Lambda::Function',
   Properties: { Runtime: 'nodejs24.x', Code: { S3Key: 'a' }, MemorySize: 256, ...changes },
 });
-const pipeline: StackTemplate = {
-  Resources: { OpenRun: ofFunction(), ListShards: ofFunction(), Sweep: ofFunction() },
+const allowed = (actions: string | string[], on: unknown) => ({
+  Effect: 'Allow',
+  Action: actions,
+  Resource: on,
+});
+const trusted = {
+  Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'lambda.amazonaws.com' } }],
 };
+const packs = { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::vault/packs/*']] };
+/** A function, and the role that it works with. */
+const protectShard: StackTemplate['Resources'] = {
+  ShardRole: { Type: 'AWS::IAM::Role', Properties: { AssumeRolePolicyDocument: trusted } },
+  ShardPolicy: {
+    Type: 'AWS::IAM::Policy',
+    Properties: {
+      PolicyName: 'ShardPolicy',
+      Roles: [{ Ref: 'ShardRole' }],
+      PolicyDocument: { Statement: [allowed(['s3:PutObject', 's3:GetObject'], packs)] },
+    },
+  },
+  Shard: {
+    Type: 'AWS::Lambda::Function',
+    Properties: {
+      Handler: 'protect.handler',
+      Environment: { Variables: { STEP: 'protect-shard', OTHER: { 'Fn::GetAtt': ['Unknown', 'Thing'] } } },
+      Role: { 'Fn::GetAtt': ['ShardRole', 'Arn'] },
+    },
+  },
+};
+const pipeline: StackTemplate = {
+  Resources: { OpenRun: ofFunction(), ListShards: ofFunction(), Sweep: ofFunction(), ...protectShard },
+};
+const shardRole = 'arn:aws:iam::111122223333:role/HoldfastPipeline-ShardRole';
+const put = allowed('s3:PutObject', 'arn:aws:s3:::vault/packs/*');
+const get = allowed('s3:GetObject', 'arn:aws:s3:::vault/packs/*');
+
+function answer<Value>(value: Value | Error): Value {
+  if (value instanceof Error) throw value;
+  return value;
+}
+
+/** Has the account answer about the role of protect-shard. */
+function account(
+  role: Partial<RolePermissions> | Error | undefined,
+  usedRole: string | Error | undefined = shardRole,
+): void {
+  const whole = { trust: trusted, boundary: undefined, policies: [inline(put, get)] };
+  cli.roles = {
+    find: async () => (role === undefined || role instanceof Error ? answer(role) : { ...whole, ...role }),
+    findRoleOf: async () => answer(usedRole),
+  };
+}
+
+const policy = (name: string, isAttached: boolean, ...Statement: object[]) => ({
+  name,
+  isAttached,
+  document: { Statement },
+});
+const inline = (...statements: object[]) => policy('ShardPolicy', false, ...statements);
 
 beforeEach(async () => {
   cli = new CliUnderTest();
   await cli.backUpThreeFiles();
   assembly = await mkdtemp(path.join(tmpdir(), 'holdfast-assembly-'));
   cli.templates = { HoldfastStorage: storage, HoldfastPipeline: pipeline };
+  account({});
   cli.executions.cycles = [
     { name: 'maintenance', status: 'succeeded', startedAt: new Date('2026-11-23T05:00:00Z') },
   ];
@@ -103,8 +161,9 @@ test('finds nothing to do where everything is as it must be', async () => {
   const { code, out } = await cli.run('doctor');
 
   expect(out).toContain('good       functions at once: 900 of 1000 are free for 20 of Holdfast\n');
+  expect(out).toContain('good       permissions: 1 role as deployed, and used by whom they are for\n');
   expect(out).toContain('good       maintenance: the last one began 7 h ago and succeeded\n');
-  expect(out).toMatch(/\n15 checks: 15 good, 0 need attention, 0 unknown\n$/);
+  expect(out).toMatch(/\n16 checks: 16 good, 0 need attention, 0 unknown\n$/);
   expect(code).toBe(0);
 });
 
@@ -215,9 +274,137 @@ test('what it may not look at is unknown, and hides nothing else', async () => {
     configuration: expect.stringMatching(/^unknown/),
     deprecations: 'unknown: there is no stack HoldfastPipeline to look at',
     'blocks of EBS': expect.stringMatching(/^unknown/),
+    permissions: expect.stringMatching(/^unknown: no template of HoldfastStorage, /),
     'key of the vault': 'unknown: kms:DescribeKey is denied',
     alarms: expect.stringMatching(/^unknown/),
     maintenance: 'unknown: states:ListExecutions is denied',
+  });
+});
+
+const redeploy = '"cdk deploy --revert-drift" puts it back';
+const everything = policy('arn:aws:iam::aws:policy/AdministratorAccess', true, allowed('*', '*'));
+
+test.for([
+  [
+    'may less',
+    { policies: [inline(get)] },
+    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${redeploy}`,
+  ],
+  [
+    'may do it elsewhere only',
+    { policies: [inline(get, allowed('s3:PutObject', 'arn:aws:s3:::other/*'))] },
+    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${redeploy}. Besides, it may also s3:PutObject on arn:aws:s3:::other/*, which nobody deployed; ${redeploy}`,
+  ],
+  [
+    'may it on a condition only',
+    { policies: [inline(get, { ...put, Condition: { Bool: { 'aws:SecureTransport': true } } })] },
+    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${redeploy}`,
+  ],
+  [
+    'may more by a policy of its own',
+    {
+      policies: [
+        inline(put, get),
+        policy('Hand', false, allowed('s3:DeleteObjectVersion', 'arn:aws:s3:::vault/*')),
+      ],
+    },
+    'may also s3:DeleteObjectVersion on arn:aws:s3:::vault/*, which nobody deployed; delete policy Hand of role HoldfastPipeline-ShardRole',
+  ],
+  [
+    'may everything by an attached policy',
+    { policies: [inline(put, get), everything] },
+    `may also * on *, which nobody deployed; detach policy ${everything.name} from role HoldfastPipeline-ShardRole`,
+  ],
+  [
+    'has an attached policy that may not be read',
+    { policies: [inline(put, get), { ...everything, document: undefined }] },
+    `has policy ${everything.name}, which nobody deployed and which may not be read: allow iam:GetPolicy and iam:GetPolicyVersion, or detach it from role HoldfastPipeline-ShardRole`,
+  ],
+  [
+    'is denied something',
+    { policies: [inline(put, get, { ...allowed('s3:*', '*'), Effect: 'Deny' })] },
+    `is denied s3:* on *, which nobody deployed: backups fail; ${redeploy}`,
+  ],
+  [
+    'is bounded',
+    { boundary: 'arn:aws:iam::111122223333:policy/Least' },
+    'is bounded by arn:aws:iam::111122223333:policy/Least, which nobody deployed: where that does not allow what it needs, backups fail; remove the permissions boundary of role HoldfastPipeline-ShardRole, or deploy with it',
+  ],
+  [
+    'trusts somebody else',
+    {
+      trust: {
+        Statement: [
+          ...trusted.Statement,
+          { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { AWS: 'arn:aws:iam::444455556666:root' } },
+        ],
+      },
+    },
+    `may also be assumed by AWS:444455556666, which nobody deployed; ${redeploy}`,
+  ],
+  [
+    'trusts nobody',
+    { trust: { Statement: [] } },
+    `may no longer be assumed by Service:lambda.amazonaws.com: backups fail; ${redeploy}`,
+  ],
+] as const)('says of a function whose role %s what that means, and what to do', async ([, role, finding]) => {
+  account(role);
+
+  expect(await attention()).toEqual({ 'permissions of protect-shard': `attention: ${finding}` });
+});
+
+test('says of a role that is gone, and of a function that works as another one, what stands still', async () => {
+  account(undefined, undefined);
+  cli.roles = { ...cli.roles, findRoleOf: async () => undefined };
+  expect(await attention()).toEqual({
+    'permissions of protect-shard': `attention: is gone with its role HoldfastPipeline-ShardRole: backups fail; ${redeploy}. Besides, it lacks the function HoldfastPipeline-Shard, which is gone: backups fail; ${redeploy}`,
+  });
+
+  account({}, 'arn:aws:iam::111122223333:role/admin');
+  expect(await attention()).toEqual({
+    'permissions of protect-shard': `attention: is not that of the function protect-shard, which works as arn:aws:iam::111122223333:role/admin, with whatever that may; ${redeploy}`,
+  });
+});
+
+test('says nothing of policies that are written otherwise and mean the same', async () => {
+  const more = allowed('S3:getobject', ['arn:aws:s3:::vault/packs/0*', 'arn:aws:s3:::vault/packs/*']);
+  account({
+    policies: [inline({ ...more, Sid: 'a' }), policy('Split', false, put)],
+    trust: { Statement: { ...trusted.Statement[0], Action: ['sts:AssumeRole'] } },
+  });
+
+  expect(await attention()).toEqual({});
+});
+
+test('does not know what it may not read of roles, and says which rights it needs', async () => {
+  account(new AccessDeniedError('reading role R was refused (iam:GetRole)'));
+  expect(await attention()).toEqual({
+    permissions: expect.stringMatching(
+      /^unknown: not known of 1 of 1 role: needs iam:GetRole, iam:ListRolePolicies, .*\(reading role R was refused/,
+    ),
+  });
+
+  // Who may not look at functions still learns about policies.
+  account({ policies: [inline(get)] }, new AccessDeniedError('reading function F was refused'));
+  expect(await attention()).toEqual({
+    'permissions of protect-shard': expect.stringMatching(/^attention: may no longer s3:PutObject/),
+    permissions: expect.stringMatching(/^unknown: not known of 1 of 1 role: .*reading function F/),
+  });
+});
+
+test('does not know a role whose policy has a value that the template alone does not tell', async () => {
+  const Properties = {
+    PolicyName: 'P',
+    Roles: [{ Ref: 'ShardRole' }],
+    PolicyDocument: { Statement: [allowed('s3:GetObject', { 'Fn::If': ['A', 'b', 'c'] })] },
+  };
+  const Resources = { ...pipeline.Resources, Other: { Type: 'AWS::IAM::Policy', Properties } };
+  cli.templates = { ...cli.templates, HoldfastPipeline: { Resources } };
+
+  expect(await attention()).toEqual({
+    permissions: expect.stringMatching(
+      /^unknown: not known of 1 of 1 role \(Fn::If .* compare it by hand\)$/,
+    ),
   });
 });
 
@@ -262,6 +449,7 @@ test('says what an upgrade changes, and that none of it loses data', async () =>
       Resources: {
         OpenRun: ofFunction({ Code: { S3Key: 'b' } }),
         ListShards: ofFunction({ Code: { S3Key: 'b' }, MemorySize: 512 }),
+        ...protectShard,
         Find: ofFunction(),
         Daily: { Type: 'AWS::Scheduler::Schedule', Properties: { ScheduleExpression: 'rate(1 day)' } },
       },
