@@ -20,6 +20,10 @@ const Examined = documentAnswer(
         what: z.string(),
         state: z.enum(['good', 'attention', 'unknown']),
         finding: z.string(),
+        putBack: z
+          .array(z.strictObject({ roleName: z.string(), policyName: z.string(), document: z.unknown() }))
+          .optional()
+          .meta({ description: 'inline policies that somebody changed or removed, as they were deployed' }),
       }),
     ),
     stacks: z.array(StackChanges).optional().meta({ description: 'with --templates' }),

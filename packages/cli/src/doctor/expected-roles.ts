@@ -9,12 +9,17 @@ export interface ExpectedUser extends RoleUser {
   readonly consequence: string;
 }
 
+/** An inline policy of a role, as the templates have it. */
+export interface DeclaredPolicy {
+  readonly name: string;
+  readonly document: unknown;
+  readonly statements: readonly Statement[];
+}
+
 /** Permissions that the templates give to a role. */
 export interface Declared {
   readonly trust: readonly Statement[];
-  readonly statements: readonly Statement[];
-  /** Names of the inline policies. */
-  readonly policies: ReadonlySet<string>;
+  readonly policies: readonly DeclaredPolicy[];
   readonly attached: readonly string[];
   readonly boundary: string | undefined;
 }
@@ -92,8 +97,11 @@ function declaredOf({ physicalId, resolve }: Resource, policies: readonly Resour
   ];
   return {
     trust: statementsOf(resolve('AssumeRolePolicyDocument')) ?? [],
-    statements: inline.flatMap(({ PolicyDocument }) => statementsOf(PolicyDocument) ?? []),
-    policies: new Set(inline.map(({ PolicyName }) => String(PolicyName))),
+    policies: inline.map(({ PolicyName, PolicyDocument }) => ({
+      name: String(PolicyName),
+      document: PolicyDocument,
+      statements: statementsOf(PolicyDocument) ?? [],
+    })),
     attached: [
       ...listOf(resolve('ManagedPolicyArns')).map(String),
       ...given.filter(({ type }) => type !== 'AWS::IAM::Policy').map((policy) => policy.physicalId),

@@ -2,7 +2,7 @@ import { BackupError, mapConcurrent } from '@holdfast/engine';
 import type { ConnectedDeployment, ConnectedRoles } from '../deployment/connection.ts';
 import { countText } from '../terminal/text.ts';
 import { type ExpectedRole, expectedRoles } from './expected-roles.ts';
-import { judgeRole, judgeUser } from './judge-role.ts';
+import { type RoleFinding, judgeRole, judgeUser } from './judge-role.ts';
 import { attention, check, type CheckResult, good, type Judgement, unknown } from './judgement.ts';
 import { type DeployedStack, TemplateValues } from './template-values.ts';
 
@@ -15,16 +15,17 @@ const rights =
 
 interface JudgedRole {
   readonly who: string;
-  readonly findings: readonly string[];
+  readonly roleName: string;
+  readonly findings: readonly RoleFinding[];
   /** The reason why not all of it is known. */
   readonly unread: BackupError | undefined;
 }
 
 /**
  * Compares the roles of a deployment, as the account has them, with the templates that were deployed: a line for each role
- * that differs, and one for all others. Drift detection of CloudFormation looks at declared properties only, so that a policy
- * beside them is none, and takes minutes; a simulation answers for single actions, and needs values for every condition.
- * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DetectStackDrift.html
+ * that differs, and one for all others. Drift detection of CloudFormation does not look at `AWS::IAM::Policy`, nor at what is
+ * declared nowhere, and takes minutes; a simulation answers for single actions, and needs values for every condition.
+ * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-policy.html
  */
 export async function* judgePermissions(deployment: ConnectedDeployment): AsyncGenerator<CheckResult> {
   let judged: readonly JudgedRole[] = [];
@@ -35,9 +36,16 @@ export async function* judgePermissions(deployment: ConnectedDeployment): AsyncG
     judged = await readAll(expected, await deployment.openRoles());
     return judgeOthers(judged);
   });
-  for (const { who, findings } of judged)
-    if (findings.length > 0)
-      yield { what: `permissions of ${who}`, ...attention(findings.join('. Besides, it ')) };
+  for (const { who, roleName, findings } of judged) {
+    if (findings.length === 0) continue;
+    const texts = findings.map(({ text }) => text).join('. Besides, it ');
+    const policies = [...new Set(findings.flatMap(({ putBack }) => putBack ?? []))];
+    yield {
+      what: `permissions of ${who}`,
+      ...attention(texts),
+      putBack: policies.map(({ name, document }) => ({ roleName, policyName: name, document })),
+    };
+  }
   yield others;
 }
 
@@ -76,10 +84,10 @@ async function readAll(
 }
 
 async function judgeOne(role: ExpectedRole, roles: ConnectedRoles): Promise<JudgedRole> {
-  const findings: string[] = [];
+  const findings: RoleFinding[] = [];
   let unread: BackupError | undefined;
   /** Each by itself: who may not look at functions still learns about policies. */
-  const look = async (find: () => Promise<readonly string[]>): Promise<void> => {
+  const look = async (find: () => Promise<readonly RoleFinding[]>): Promise<void> => {
     try {
       findings.push(...(await find()));
     } catch (error) {
@@ -89,5 +97,5 @@ async function judgeOne(role: ExpectedRole, roles: ConnectedRoles): Promise<Judg
   };
   await look(async () => judgeRole(role, role.declared(), await roles.find(role.roleName)));
   for (const user of role.users) await look(async () => judgeUser(role, user, await roles.findRoleOf(user)));
-  return { who: role.who, findings, unread };
+  return { who: role.who, roleName: role.roleName, findings, unread };
 }

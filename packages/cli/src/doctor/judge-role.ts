@@ -1,11 +1,25 @@
 import type { RolePermissions, RolePolicy } from '@holdfast/aws/iam';
-import { type Declared, type ExpectedRole, type ExpectedUser, roleNameOf } from './expected-roles.ts';
+import {
+  type Declared,
+  type DeclaredPolicy,
+  type ExpectedRole,
+  type ExpectedUser,
+  roleNameOf,
+} from './expected-roles.ts';
 import { type Right, rightsBeyond, statementsOf } from './policy-rights.ts';
 
 /** Actions and resources that a finding names; more are counted. */
 const mostNamed = 3;
 
+/** CloudFormation sees what was changed of a role and of its users; of inline policies (`AWS::IAM::Policy`), it does not. */
 const redeploy = '"cdk deploy --revert-drift" puts it back';
+
+export interface RoleFinding {
+  /** What is not as deployed, and what to do; the role's users are its subject. */
+  readonly text: string;
+  /** The policy as it was deployed, where somebody changed or removed it. */
+  readonly putBack?: DeclaredPolicy | undefined;
+}
 
 /**
  * Findings about a role: the account's permissions of it against those that were deployed, in both directions.
@@ -15,17 +29,14 @@ export function judgeRole(
   { roleName, users }: ExpectedRole,
   declared: Declared,
   actual: RolePermissions | undefined,
-): readonly string[] {
+): readonly RoleFinding[] {
   const consequence =
     [...new Set(users.map((user) => user.consequence))].join(', ') || 'who assumes it is refused';
-  if (actual === undefined) return [`is gone with its role ${roleName}: ${consequence}; ${redeploy}`];
+  if (actual === undefined)
+    return [{ text: `is gone with its role ${roleName}: ${consequence}; ${redeploy}` }];
   const judged = { roleName, consequence, declared, actual };
-  return [
-    ...judgePolicies(judged),
-    ...judgeAttached(judged),
-    ...judgeBoundary(judged),
-    ...judgeTrust(judged),
-  ];
+  const others = [...judgeAttached(judged), ...judgeBoundary(judged), ...judgeTrust(judged)];
+  return [...judgePolicies(judged), ...others.map((text) => ({ text }))];
 }
 
 /** Findings about something that is to work with the role. @param actual - ARN of the role that it has; `undefined` where it is gone. */
@@ -33,13 +44,12 @@ export function judgeUser(
   { roleName }: ExpectedRole,
   { kind, name, physicalId, consequence }: ExpectedUser,
   actual: string | undefined,
-): readonly string[] {
+): readonly RoleFinding[] {
   if (actual === undefined)
-    return [`lacks the ${kind} ${physicalId}, which is gone: ${consequence}; ${redeploy}`];
+    return [{ text: `lacks the ${kind} ${physicalId}, which is gone: ${consequence}; ${redeploy}` }];
   if (roleNameOf(actual) === roleName) return [];
-  return [
-    `is not that of the ${kind} ${name}, which works as ${actual}, with whatever that may; ${redeploy}`,
-  ];
+  const text = `is not that of the ${kind} ${name}, which works as ${actual}, with whatever that may; ${redeploy}`;
+  return [{ text }];
 }
 
 interface Judged {
@@ -50,33 +60,50 @@ interface Judged {
   readonly actual: RolePermissions;
 }
 
-function* judgePolicies({ roleName, consequence, declared, actual }: Judged): Generator<string> {
+function* judgePolicies({ roleName, consequence, declared, actual }: Judged): Generator<RoleFinding> {
   const has = actual.policies.flatMap(({ document }) => statementsOf(document) ?? []);
-  // What attached policies of the templates allow, is theirs.
+  for (const policy of declared.policies) {
+    const remedy = putBackText(policy, roleName);
+    const lost = rightsBeyond('Allow', policy.statements, has);
+    if (lost.length > 0)
+      yield { text: `may no longer ${textOf(lost)}: ${consequence}; ${remedy}`, putBack: policy };
+    const spared = rightsBeyond('Deny', policy.statements, has);
+    if (spared.length > 0)
+      yield { text: `is no longer denied ${textOf(spared)}; ${remedy}`, putBack: policy };
+  }
+  // Statements of attached policies that were deployed are theirs.
   const wanted = [
-    ...declared.statements,
+    ...declared.policies.flatMap(({ statements }) => statements),
     ...actual.policies
       .filter(({ name, isAttached }) => isAttached && declared.attached.includes(name))
       .flatMap(({ document }) => statementsOf(document) ?? []),
   ];
-  const lost = rightsBeyond('Allow', declared.statements, has);
-  if (lost.length > 0) yield `may no longer ${textOf(lost)}: ${consequence}; ${redeploy}`;
-  const spared = rightsBeyond('Deny', declared.statements, has);
-  if (spared.length > 0) yield `is no longer denied ${textOf(spared)}; ${redeploy}`;
   for (const policy of actual.policies) {
     const statements = statementsOf(policy.document) ?? [];
-    const remedy = remedyOf(policy, roleName, declared);
+    const putBack = policy.isAttached
+      ? undefined
+      : declared.policies.find(({ name }) => name === policy.name);
+    const remedy = putBack === undefined ? removalOf(policy, roleName) : putBackText(putBack, roleName);
     const added = rightsBeyond('Allow', statements, wanted);
-    if (added.length > 0) yield `may also ${textOf(added)}, which nobody deployed; ${remedy}`;
+    if (added.length > 0)
+      yield { text: `may also ${textOf(added)}, which nobody deployed; ${remedy}`, putBack };
     const denied = rightsBeyond('Deny', statements, wanted);
     if (denied.length > 0)
-      yield `is denied ${textOf(denied)}, which nobody deployed: ${consequence}; ${remedy}`;
+      yield {
+        text: `is denied ${textOf(denied)}, which nobody deployed: ${consequence}; ${remedy}`,
+        putBack,
+      };
   }
 }
 
-function remedyOf({ name, isAttached }: RolePolicy, roleName: string, { policies }: Declared): string {
-  if (isAttached) return `detach policy ${name} from role ${roleName}`;
-  return policies.has(name) ? redeploy : `delete policy ${name} of role ${roleName}`;
+function putBackText({ name }: DeclaredPolicy, roleName: string): string {
+  return `put policy ${name} of role ${roleName} back as --json has it`;
+}
+
+function removalOf({ name, isAttached }: RolePolicy, roleName: string): string {
+  return isAttached
+    ? `detach policy ${name} from role ${roleName}`
+    : `delete policy ${name} of role ${roleName}`;
 }
 
 function* judgeAttached({ roleName, consequence, declared, actual }: Judged): Generator<string> {

@@ -8,9 +8,15 @@ export interface CheckResult {
   readonly state: CheckState;
   /** The finding, and for all but `good` what to do. */
   readonly finding: string;
+  /** Policies of a role as they were deployed, which no deployment puts back. */
+  readonly putBack?: readonly {
+    readonly roleName: string;
+    readonly policyName: string;
+    readonly document: unknown;
+  }[];
 }
 
-export type Judgement = Omit<CheckResult, 'what'>;
+export type Judgement = Pick<CheckResult, 'state' | 'finding'>;
 
 export const good = (finding: string): Judgement => ({ state: 'good', finding });
 export const attention = (finding: string): Judgement => ({ state: 'attention', finding });

@@ -282,23 +282,24 @@ test('what it may not look at is unknown, and hides nothing else', async () => {
 });
 
 const redeploy = '"cdk deploy --revert-drift" puts it back';
+const putBack = 'put policy ShardPolicy of role HoldfastPipeline-ShardRole back as --json has it';
 const everything = policy('arn:aws:iam::aws:policy/AdministratorAccess', true, allowed('*', '*'));
 
 test.for([
   [
     'may less',
     { policies: [inline(get)] },
-    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${redeploy}`,
+    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${putBack}`,
   ],
   [
     'may do it elsewhere only',
     { policies: [inline(get, allowed('s3:PutObject', 'arn:aws:s3:::other/*'))] },
-    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${redeploy}. Besides, it may also s3:PutObject on arn:aws:s3:::other/*, which nobody deployed; ${redeploy}`,
+    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${putBack}. Besides, it may also s3:PutObject on arn:aws:s3:::other/*, which nobody deployed; ${putBack}`,
   ],
   [
     'may it on a condition only',
     { policies: [inline(get, { ...put, Condition: { Bool: { 'aws:SecureTransport': true } } })] },
-    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${redeploy}`,
+    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${putBack}`,
   ],
   [
     'may more by a policy of its own',
@@ -323,7 +324,7 @@ test.for([
   [
     'is denied something',
     { policies: [inline(put, get, { ...allowed('s3:*', '*'), Effect: 'Deny' })] },
-    `is denied s3:* on *, which nobody deployed: backups fail; ${redeploy}`,
+    `is denied s3:* on *, which nobody deployed: backups fail; ${putBack}`,
   ],
   [
     'is bounded',
@@ -351,6 +352,27 @@ test.for([
   account(role);
 
   expect(await attention()).toEqual({ 'permissions of protect-shard': `attention: ${finding}` });
+});
+
+test('gives a policy that somebody changed as it was deployed, to be put back', async () => {
+  account({ policies: [inline(get)] });
+
+  expect(await cli.json('doctor')).toMatchObject({
+    checks: expect.arrayContaining([
+      expect.objectContaining({
+        what: 'permissions of protect-shard',
+        putBack: [
+          {
+            roleName: 'HoldfastPipeline-ShardRole',
+            policyName: 'ShardPolicy',
+            document: {
+              Statement: [allowed(['s3:PutObject', 's3:GetObject'], 'arn:aws:s3:::vault/packs/*')],
+            },
+          },
+        ],
+      }),
+    ]),
+  });
 });
 
 test('says of a role that is gone, and of a function that works as another one, what stands still', async () => {
