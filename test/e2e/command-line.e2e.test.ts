@@ -1,8 +1,11 @@
+import { GetRolePolicyCommand, ListRolePoliciesCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
 import { ListObjectVersionsCommand, PutBucketVersioningCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetBucketTaggingCommand } from '@aws-sdk/client-s3';
+import { makeRoleClients } from '@holdfast/aws/iam';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
@@ -71,6 +74,15 @@ async function listUncovered(): Promise<string[]> {
     resources: readonly { resourceArn: string; coverage: string }[];
   };
   return resources.flatMap((one) => (one.coverage === 'no-plan' ? [one.resourceArn] : []));
+}
+
+/** Runs doctor. @returns its lines about permissions. */
+async function lookAtPermissions() {
+  const { code, out } = await holdfast('doctor', '--json');
+  const { checks } = JSON.parse(out) as {
+    checks: readonly { what: string; putBack?: readonly { document: unknown }[] }[];
+  };
+  return { code, found: checks.filter(({ what }) => what.startsWith('permissions')) };
 }
 
 describe('the command line, over the wire', () => {
@@ -282,11 +294,51 @@ describe('the command line, over the wire', () => {
       'object lock of the bucket': 'good',
       'policy of the bucket': 'good',
       'policy of the key': 'good',
+      permissions: 'good',
       'functions at once': 'good',
       'blocks of EBS': 'good',
       // Nobody confirms a subscription here.
       alarms: 'attention',
     });
+  });
+
+  test('names the permission that somebody took from a function, and what fails without it', async () => {
+    const { iam, lambda, ...others } = makeRoleClients({ region: app.region });
+    const FunctionName = await app.functionName('count-dead-letters');
+    const { Role = '' } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+    const RoleName = Role.replace(/^.*\//, '');
+    const { PolicyNames: [PolicyName = ''] = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
+    const policy = { RoleName, PolicyName };
+    const { PolicyDocument = '' } = await iam.send(new GetRolePolicyCommand(policy));
+    const whole = decodeURIComponent(PolicyDocument);
+    const document = JSON.parse(whole) as { Statement: readonly { Sid: string }[] };
+    const narrowed = { ...document, Statement: document.Statement.filter(({ Sid }) => Sid !== 'PutMetrics') };
+    const put = async (text: string) =>
+      iam.send(new PutRolePolicyCommand({ ...policy, PolicyDocument: text }));
+    try {
+      await put(JSON.stringify(narrowed));
+
+      const { code, found } = await lookAtPermissions();
+
+      expect(code).toBe(1);
+      expect(found).toEqual([
+        {
+          what: 'permissions of count-dead-letters',
+          state: 'attention',
+          finding: expect.stringMatching(/^may no longer cloudwatch:PutMetricData on \*: nobody is told /),
+          putBack: [{ roleName: RoleName, policyName: PolicyName, document: expect.anything() }],
+        },
+        expect.objectContaining({ what: 'permissions', state: 'good' }),
+      ]);
+
+      await put(JSON.stringify(found[0]?.putBack?.[0]?.document));
+      expect((await lookAtPermissions()).found).toEqual([
+        expect.objectContaining({ what: 'permissions', state: 'good' }),
+      ]);
+    } finally {
+      await put(whole);
+      for (const client of [iam, lambda, ...Object.values(others)]) client.destroy();
+    }
   });
 
   // Where the application is synthesized only to be deployed, its templates are gone by now.
