@@ -28,11 +28,12 @@ export const programOptions = {
   minify: true,
   mainFields: ['module', 'main'],
   plugins: [resourceTypesPlugin],
-  // Some of what the SDK needs is CommonJS.
+  // Some of what the SDK needs is CommonJS. A process reads few documents of a kind: for those, zod's compiling of schemas
+  // takes longer than it saves, which `z.config` could say only after the first schemas are made.
   banner: {
     js:
       `import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url); ` +
-      'const __dirname = import.meta.dirname;',
+      'const __dirname = import.meta.dirname; globalThis.__zod_globalConfig ??= { jitless: true };',
   },
 } satisfies BuildOptions;
 
