@@ -58,8 +58,11 @@ const localShardLimits: ShardLimits = { files: 4_000, bytes: 96 * 2 ** 20 };
 /** With a base, little of what is listed has to be read. */
 const incrementalShardLimits: ShardLimits = { files: 8_000, bytes: 512 * 2 ** 20 };
 
-/** Files of a base that one thread has compared before another one has started. */
-const fewBaseFiles = 1_000;
+/** Files of a base that one thread compares about as fast as two do, of which one has to start first. */
+const fewBaseFiles = 10_000;
+
+/** Part by which a directory with few files may have grown since its base and still be one shard. */
+const usualGrowth = 1.1;
 
 /**
  * Files of a base up to which this thread works, too, instead of only sharing out: a thread less has to start. With more,
@@ -68,7 +71,10 @@ const fewBaseFiles = 1_000;
 const workHereBaseFiles = 25_000;
 
 /** About what a thread takes to start. */
-const startThreadsAfterMs = 100;
+const startThreadMs = 100;
+
+/** About what this thread takes to compare a file. */
+const compareFileMs = 0.05;
 
 /**
  * Name of a directory of this machine as a resource.
@@ -231,7 +237,9 @@ async function protectAll(
   },
 ): Promise<number> {
   const ofType = plan.base === undefined ? localShardLimits : incrementalShardLimits;
-  const job = { directory, vaultRoot: vault.root, plan, limits: limits ?? ofType };
+  const baseFiles = own === 'first' ? (before?.files ?? 0) : 0;
+  const firstFiles = limits === undefined ? Math.ceil(baseFiles * usualGrowth) : 0;
+  const job = { directory, vaultRoot: vault.root, plan, limits: limits ?? ofType, firstFiles };
   const queue = new ShardQueue(onLastShard);
   const tasks = queue.shards();
   let [files, bytes] = [0, 0];
@@ -257,12 +265,13 @@ async function protectAll(
     await protectInThreads(workers);
   } else {
     const opened = { services, keys, buffers: new BufferPool() };
+    const patienceMs = own === 'shared' ? 0 : startThreadMs + baseFiles * compareFileMs;
     const reports = { tell: (news: unknown) => queue.take(news as CutNews), waits: () => {} };
     await startHere(
       tasks,
       async (shard) => add(await protectTask(opened, job, shardFromJson(shard), reports, signal)),
       {
-        patience: setTimeout(own === 'shared' ? 0 : startThreadsAfterMs, undefined, { ref: false }),
+        patience: setTimeout(patienceMs, undefined, { ref: false }),
         joinIn: async () => (workers > 1 ? protectInThreads(workers - 1) : undefined),
       },
     );

@@ -29,6 +29,8 @@ export interface ProtectJob {
   readonly vaultRoot: string;
   readonly plan: RunPlan;
   readonly limits: ShardLimits;
+  /** Files that the first shard may have in any case, where nobody waits for it to be listed. */
+  readonly firstFiles: number;
 }
 
 export interface ProtectedShard {
@@ -55,12 +57,13 @@ const localReadAhead: ProtectShardOptions['readAhead'] = {
 async function cut(
   source: DirectorySource,
   given: Shard,
-  limits: ShardLimits,
+  { limits, firstFiles }: ProtectJob,
   tell: (news: CutNews) => void,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly shard: Shard; readonly listed: readonly SourceEntry[] }> {
   const scale = Math.min(1, (given.index + 1) / growingShards);
-  const scaled = { files: Math.ceil(limits.files * scale), bytes: Math.ceil(limits.bytes * scale) };
+  const files = Math.max(Math.ceil(limits.files * scale), given.index === 0 ? firstFiles : 0);
+  const scaled = { files, bytes: Math.ceil(limits.bytes * scale) };
   const { listed, shard, stretches, rest } = await cutShard(source, given.paths, scaled, signal);
   const following = [...stretches, ...(rest === undefined ? [] : [{ paths: rest }])];
   tell({ following: following.map((one) => shardToJson({ index: 0, ...one })) });
@@ -101,7 +104,7 @@ export async function protectTask(
     vault: job.vaultRoot,
   });
   const { shard, listed } =
-    given.stretch === undefined ? await cut(source, given, job.limits, tell, signal) : { shard: given };
+    given.stretch === undefined ? await cut(source, given, job, tell, signal) : { shard: given };
   const result = await protectShard(services, shard, {
     keys,
     plan: job.plan,
