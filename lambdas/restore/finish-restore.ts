@@ -1,8 +1,8 @@
 import { findJson, getJson, type RestoreRow } from '@holdfast/engine';
-import { type ErrorRecord, RestoredVolume, type RestoreReport } from '@holdfast/engine/model';
+import { type ErrorRecord, RestoredVolume, restoreIdOf, type RestoreReport } from '@holdfast/engine/model';
 import * as z from 'zod';
 import type { StepServices } from '../runtime/services.ts';
-import { restoreFiles, restoreIdOf, RestoreJob, StartedSnapshots } from './restore-job.ts';
+import { restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
 import { type Count, defineKeptLoop } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import { metric } from '../runtime/metrics.ts';

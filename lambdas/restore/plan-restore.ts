@@ -1,7 +1,9 @@
 import { withoutUserData } from '@holdfast/aws';
 import { ImageSource, lookUpPaths, openPointImage } from '@holdfast/image-files';
+import { noteTotal } from '../runtime/part-progress.ts';
 import { isDeepStrictEqual } from 'node:util';
 import {
+  type AmountKnown,
   checkZoneExists,
   findJson,
   putJson,
@@ -32,6 +34,7 @@ import {
   type DegradedPoint,
   ebsBlockBytes,
   prices,
+  restoreIdOf,
   RestoreRequest,
   safety,
   workerSecondDollars,
@@ -45,13 +48,7 @@ import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
 import { chooseWays, placeOfExecution } from './choose-ways.ts';
-import {
-  type ImageTarget,
-  restoreFiles,
-  restoreIdOf,
-  type RestoreJob,
-  WrittenVolume,
-} from './restore-job.ts';
+import { type ImageTarget, restoreFiles, type RestoreJob, WrittenVolume } from './restore-job.ts';
 import { restoreSteps } from './steps.ts';
 
 /** Ample room for a file, which takes milliseconds. */
@@ -220,10 +217,18 @@ async function plan(
   } satisfies RestoreJob);
   if (request.dryRun) return { ...output, mode: 'check-instance' };
   await putRow(services, restore);
+  await noteTotal(services, restoreId, amountOf(quote));
   log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
   if (!isOfImage(target)) return { ...output, mode: 'files' };
   const next = launches ? 'instance' : 'volumes';
   return shards.length > 0 ? { ...output, mode: 'blocks', next } : { ...output, mode: next };
+}
+
+/** What workers will report in the end; of blocks that are compared with a parent's, at most. */
+function amountOf(quote: RestoreQuote | VolumesQuote): AmountKnown {
+  return 'files' in quote
+    ? { files: quote.files, bytes: quote.bytes }
+    : { bytes: quote.blocks * ebsBlockBytes };
 }
 
 /** True of a target that is made of snapshots. */

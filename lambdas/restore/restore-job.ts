@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type PointId, type ResourceArn, VolumeSnapshot } from '@holdfast/engine';
 import {
   DegradedPoint,
@@ -68,12 +67,9 @@ export const ShardProgress = z.object({
   /** Progress within the entry that the next call begins with. */
   begun: z.object({ bytes: z.int(), state: z.unknown() }).optional(),
   outcome: ShardOutcome,
+  /** As it was reported: also of what was not written. */
+  done: z.object({ files: z.int(), bytes: z.int() }).optional(),
 });
-
-/** The id of the restore that an execution does: known even when its plan failed. */
-export function restoreIdOf(execution: string): string {
-  return createHash('sha256').update(execution).digest('hex').slice(0, 32);
-}
 
 export const restoreFiles = {
   job: (restoreId: string) => `restores/${restoreId}/plan.json`,

@@ -1,6 +1,7 @@
 import {
   getJson,
   putJson,
+  addAmounts,
   addOutcomes,
   type BlockSource,
   InvalidInputError,
@@ -17,6 +18,7 @@ import {
 import { ImageSource, openPointImage } from '@holdfast/image-files';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
+import { followPart } from '../runtime/part-progress.ts';
 import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
 import { checkNotOver } from './check-not-over.ts';
 import { restoreSteps } from './steps.ts';
@@ -47,6 +49,9 @@ export const restoreShardStep = defineKeptLoop(
   },
   async (services, { restoreId, shard }, { before, timeLeftMs, keep }) => {
     const { store, work, openKeys, openTarget, targetBuckets, blocks, log } = services;
+    const part = followPart(services, restoreId, shard.index);
+    const doneBefore = before?.done ?? { files: 0, bytes: 0 };
+    let done = doneBefore;
     const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
     const { target } = job;
     // The plan lies in a bucket; what may be written to is decided by this function's own configuration.
@@ -67,7 +72,7 @@ export const restoreShardStep = defineKeptLoop(
     const from = before?.next ?? shard.from;
     const outcomeWith = (did: RestoreOutcome) => addOutcomes(before?.outcome ?? nothingRestored, did);
     const progressOf = ({ next, begun, ...did }: RestoreOutcome) =>
-      next && { next: Buffer.from(next).toString('base64'), begun, outcome: outcomeWith(did) };
+      next && { next: Buffer.from(next).toString('base64'), begun, outcome: outcomeWith(did), done };
     const { source, selection } = filesOf(reader, job, blocks);
     const did = await restoreEntries(source, {
       range: keysOfRestoreShard({ from, to: shard.to }),
@@ -76,6 +81,10 @@ export const restoreShardStep = defineKeptLoop(
       overwrite: job.overwrite,
       begun: before?.begun,
       shouldStop: (nextBytes) => timeLeftMs() < reserveMs + nextBytes / bytesPerMs,
+      onProgress: (progress) => {
+        done = addAmounts([doneBefore, progress]);
+        part.note(done);
+      },
       remember: async (soFar) => {
         const state = progressOf(soFar);
         if (state === undefined) return;
@@ -87,10 +96,12 @@ export const restoreShardStep = defineKeptLoop(
     const outcome = outcomeWith(did);
     const state = progressOf(did);
     if (state !== undefined) {
+      await part.end(done);
       log.info('restored a part of a shard', { restoreId, index, files: outcome.files });
       return { index, done: false, state } as const;
     }
     await putJson(work, restoreFiles.result(restoreId, index), outcome);
+    await part.end({ files: outcome.files, bytes: Math.max(done.bytes, outcome.bytes) });
     const { files, bytes, written, kept, same, failed } = outcome;
     const numbers = { files, bytes, written, kept, same, failed: failed.length };
     log.info('restored a shard', { restoreId, index, ...numbers });

@@ -22,6 +22,7 @@ export const restoreSteps = {
       targets: 'write',
       blocks: 'look',
       shared: true,
+      progress: true,
       vault: { read: 'opened' },
       work: { use: 'restores/*' },
     },

@@ -61,6 +61,8 @@ export interface Needs {
   readonly snapshots?: 'start' | 'write' | 'complete';
   /** Records that all workers share: rates of calls, and turns. */
   readonly shared?: true;
+  /** Reporting to the catalog how far a worker is. */
+  readonly progress?: true;
   /** The names of the deployment's own buckets, which are neither backed up nor restored into. */
   readonly ownBuckets?: true;
   /** State machines: to `start` one, to learn when it last succeeded (`recall`), or to `follow` what became of executions. */
@@ -105,6 +107,7 @@ export function variablesOf(needs: Needs): readonly Variable[] {
     index,
     metrics,
     shared,
+    progress,
     blocks,
     snapshots,
     machines = {},
@@ -116,7 +119,7 @@ export function variablesOf(needs: Needs): readonly Variable[] {
     vault?.read === 'opened' && 'KMS_KEY_ARN',
     setsLocks(needs) && 'LOCK_MODE',
     work !== undefined && 'WORK_BUCKET',
-    (catalog !== undefined || shared === true) && 'CATALOG_TABLE',
+    (catalog !== undefined || shared === true || progress === true) && 'CATALOG_TABLE',
     index !== undefined && 'CHUNK_INDEX_TABLE',
     metrics === true && 'METRICS_NAMESPACE',
     isConfigured(needs) && 'CONFIGURATION',

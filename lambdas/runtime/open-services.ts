@@ -98,18 +98,19 @@ interface Adapters {
 function fixedServices(name: string, needs: Needs, told: Told, { s3, ec2, ebs }: Adapters) {
   const ports = { clock: new SystemClock(), random: new SystemRandom() };
   const { clock, random } = ports;
-  const { catalog, index, shared } = needs;
-  const dynamo = (catalog ?? index ?? shared) === undefined ? undefined : makeDynamoClient();
+  const { catalog, index, shared, progress } = needs;
+  const dynamo = (catalog ?? index ?? shared ?? progress) === undefined ? undefined : makeDynamoClient();
   const vault = s3 && vaultServices(needs, told, s3, ports);
+  const rows = dynamo && new DynamoCatalog(dynamo, told.CATALOG_TABLE, clock, random);
   const records = dynamo && new DynamoSharedRecords(dynamo, told.CATALOG_TABLE, clock, random);
   return {
     ...ports,
     log: makeLogger(name),
     ...vault,
     ...(s3 && needs.work && { work: new S3WorkStore(s3.s3, told.WORK_BUCKET), workBucket: told.WORK_BUCKET }),
-    ...(dynamo && needs.catalog && { catalog: new DynamoCatalog(dynamo, told.CATALOG_TABLE, clock, random) }),
-    ...(dynamo &&
-      needs.index && { index: new DynamoChunkIndex(dynamo, told.CHUNK_INDEX_TABLE, clock, random) }),
+    ...(rows && catalog && { catalog: rows }),
+    ...(rows && progress && { progress: rows.progress }),
+    ...(dynamo && index && { index: new DynamoChunkIndex(dynamo, told.CHUNK_INDEX_TABLE, clock, random) }),
     ...(needs.metrics && { metrics: new CloudWatchMetrics(makeCloudWatchClient(), told.METRICS_NAMESPACE) }),
     ...(shared && { shared: records }),
     ...(needs.images === 'release' && { lockMode: told.LOCK_MODE as ObjectLock['mode'] }),

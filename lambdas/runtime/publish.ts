@@ -1,4 +1,5 @@
 import type { MetricValue } from '@holdfast/aws';
+import { answerWithin } from './answer-within.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './services.ts';
 
@@ -19,21 +20,13 @@ export async function publish(
   timeLeftMs: number,
 ): Promise<void> {
   const limitMs = Math.min(longestPublishingMs, timeLeftMs - spareMs);
-  const stop = new AbortController();
-  // A client may wait for its next attempt, and hear of the signal only then.
-  const tooLate = new Promise<never>((_, reject) => {
-    stop.signal.addEventListener('abort', () => reject(new Error(`no answer within ${limitMs} ms`)));
-  });
-  const timer = setTimeout(() => stop.abort(), Math.max(0, limitMs));
   try {
-    await Promise.race([metrics.put(values, { signal: stop.signal }), tooLate]);
+    await answerWithin(limitMs, async (signal) => metrics.put(values, { signal }));
   } catch (error) {
     log.warn('metrics were not published', {
       reason: error instanceof Error ? error.message : String(error),
       metrics: values.map(shown).join(', '),
     });
-  } finally {
-    clearTimeout(timer);
   }
 }
 

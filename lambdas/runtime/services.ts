@@ -17,6 +17,7 @@ import type {
   Keyring,
   ObjectLock,
   ObjectStore,
+  ProgressReports,
   RandomBytes,
   ResourceArn,
   ResourceRow,
@@ -146,6 +147,7 @@ export type StepServices<N extends Needs> = EveryStep &
   If<N, { catalog: 'read' }, { readonly catalog: CatalogReader }> &
   If<N, { images: 'release' }, { readonly lockMode: ObjectLock['mode'] }> &
   If<N, { shared: true }, { readonly shared: SharedRecords }> &
+  If<N, { progress: true }, { readonly progress: Pick<ProgressReports, 'report'> }> &
   If<N, { blocks: string } | { snapshots: 'write' }, Pick<OpenedBlocks, 'blocks' | 'throttledCalls'>> &
   If<N, { index: string }, { readonly index: ChunkIndex }> &
   If<N, { plans: true }, { readonly plans: DeployedConfiguration['plans'] }> &

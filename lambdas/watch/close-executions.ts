@@ -12,7 +12,7 @@ import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
 import { endCopyTurn } from '../image/copy-turn.ts';
 import { abandonRestore } from '../restore/abandon-restore.ts';
-import { restoreIdOf } from '../restore/restore-job.ts';
+import { restoreIdOf } from '@holdfast/engine/model';
 import { type Count, defineStep } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { metric } from '../runtime/metrics.ts';

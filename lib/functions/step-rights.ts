@@ -105,7 +105,7 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
 }
 
 function workingRights(
-  { work, catalog, index, metrics, shared }: Needs,
+  { work, catalog, index, metrics, shared, progress }: Needs,
   { storage }: StepWorld,
 ): PolicyStatement[] {
   return [
@@ -117,6 +117,7 @@ function workingRights(
     ...(catalog === 'use' ? vault.usesCatalog(storage) : []),
     ...(catalog === 'read' ? vault.readsCatalog(storage) : []),
     ...(shared === true && catalog !== 'use' ? [vault.sharesRecords(storage)] : []),
+    ...(progress === true && catalog !== 'use' ? [vault.reportsProgress(storage)] : []),
     ...(index === 'use' ? vault.usesChunkIndex(storage) : []),
     ...(index === 'forget' ? [vault.forgetsChunks(storage)] : []),
     ...(metrics === true ? vault.putsMetrics(METRICS_NAMESPACE) : []),

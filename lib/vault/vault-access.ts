@@ -170,6 +170,15 @@ export function sharesRecords({ catalog }: Pick<Storage, 'catalog'>): PolicyStat
   });
 }
 
+/** Reporting on the progress of work; no other row of the catalog's table. */
+export function reportsProgress({ catalog }: Pick<Storage, 'catalog'>): PolicyStatement {
+  return allow('ReportProgress', ['dynamodb:PutItem'], [catalog.tableArn], {
+    // All values of no key are like anything.
+    Null: { 'dynamodb:LeadingKeys': 'false' },
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['PROGRESS#*'] },
+  });
+}
+
 /**
  * Closing runs: changing what the catalog has of runs and of resources. A resource's points lie beside it, but not holds,
  * packs and restores.

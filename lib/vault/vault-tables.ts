@@ -13,6 +13,8 @@ export class CatalogTable extends TableV2 {
         partitionKey: { name: `${index}PK`, type: AttributeType.STRING },
         sortKey: { name: `${index}SK`, type: AttributeType.STRING },
       })),
+      // Reports of workers end by themselves; no other row has it.
+      timeToLiveAttribute: 'endsAfter',
       billing: Billing.onDemand(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: true,

@@ -294,6 +294,23 @@ describe('restores', () => {
     },
   );
 
+  test('report how far they are in rows of that alone', () => {
+    const reports = ['RestoreShardRole'].map((role) =>
+      of(role).filter(({ sid }) => sid === 'ReportProgress'),
+    );
+
+    for (const [statement, ...others] of reports) {
+      expect(others).toEqual([]);
+      expect(statement).toMatchObject({
+        actions: ['dynamodb:PutItem'],
+        condition: {
+          Null: { 'dynamodb:LeadingKeys': 'false' },
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['PROGRESS#*'] },
+        },
+      });
+    }
+  });
+
   test('write nowhere when it names none', () => {
     const { pipeline: plain } = synthesize();
 

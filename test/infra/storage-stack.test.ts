@@ -1,3 +1,4 @@
+import { catalogEnd } from '@holdfast/aws';
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { makeApp, synthesize, toStatements } from './synthesize.ts';
@@ -127,6 +128,7 @@ describe('what goes with the vault', () => {
         GlobalSecondaryIndexes: ['GSI1', 'GSI2'].map((IndexName) =>
           Match.objectLike({ IndexName, Projection: { ProjectionType: 'ALL' } }),
         ),
+        TimeToLiveSpecification: { AttributeName: catalogEnd, Enabled: true },
         Replicas: [
           Match.objectLike({
             DeletionProtectionEnabled: true,

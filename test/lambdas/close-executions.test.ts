@@ -9,7 +9,7 @@ import {
 } from '@holdfast/engine/testing';
 import { describe, expect, test } from 'vitest';
 import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
-import { restoreIdOf } from '../../lambdas/restore/restore-job.ts';
+import { restoreIdOf } from '@holdfast/engine/model';
 import {
   BUCKET_ARN,
   type Deployment,

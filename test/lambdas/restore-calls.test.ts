@@ -46,6 +46,24 @@ test('a shard without time is restored file by file, whatever may be overwritten
   }
 });
 
+test('a restore over several calls reports each file once, also what is there already', async () => {
+  const deployment = makeDeployment();
+  plantFolders(deployment);
+  deployment.source.plant('large', deployment.services.random.bytes(5_500_000));
+  const request = { point: await backUpBucket(deployment), target: TARGET };
+  const restoring = makeRestoring(deployment);
+
+  const { restoreId } = await restoreFiles(deployment, restoring, request, NO_TIME);
+
+  const all = { files: 11, bytes: 5_500_090 };
+  expect(await deployment.catalog.progress.find(restoreId)).toEqual({ ...all, total: all });
+  const again = `${EXECUTION}-2`;
+  const plan = await restoring.planRestore({ request, execution: again }, PLENTY);
+  for (const shard of (await readJson(deployment.work, plan.shards.key)) as unknown[])
+    await restoring.restoreShard({ restoreId: plan.restoreId, shard }, PLENTY);
+  expect(await deployment.catalog.progress.find(plan.restoreId)).toEqual({ ...all, total: all });
+});
+
 test('a call of a shard ends before a file that has no time in it any more, and the next one begins with it', async () => {
   const deployment = makeDeployment();
   deployment.source.plant('a', 'small');

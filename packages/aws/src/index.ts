@@ -61,6 +61,6 @@ export { countMessages } from './deployment/sqs-queues.ts';
 /** @internal */
 export { isLoopback } from './sdk/client-options.ts';
 /** @internal */
-export { catalogIndexes, catalogKeys, chunkIndexKey } from './catalog/table-schema.ts';
+export { catalogEnd, catalogIndexes, catalogKeys, chunkIndexKey } from './catalog/table-schema.ts';
 /** @internal */
 export { S3FileSource, type S3FileSourceOptions } from './sources/s3-file-source.ts';

@@ -25,6 +25,7 @@ export * from './ports/catalog/catalog.ts';
 export * from './ports/catalog/holds.ts';
 export * from './ports/catalog/packs.ts';
 export * from './ports/catalog/points.ts';
+export * from './ports/catalog/progress.ts';
 export * from './ports/catalog/resources.ts';
 export * from './ports/catalog/restores.ts';
 export * from './ports/catalog/runs.ts';

@@ -88,6 +88,7 @@ export function makeDeployment() {
     metrics: new MemoryMetrics(),
     openKeys: openVaultOnce(services),
     shared: new MemorySharedRecords(),
+    progress: services.catalog.progress,
     lines,
     log: makeLogger('test', (line) => lines.push(JSON.parse(line) as LogLine)),
   };

@@ -37,8 +37,21 @@ export const rowKeys = {
   pack: (packId: PackId): RowKey => ({ PK: `PACK#${packId}`, SK: 'PACK' }),
   hold: (holdId: HoldId): RowKey => ({ PK: holdsPartition, SK: `HOLD#${holdId}` }),
   restore: (restoreId: string): RowKey => ({ PK: `RESTORE#${restoreId}`, SK: 'RESTORE' }),
+  /** @param part - a number, or the total of all, which lies beside the first of them. */
+  progress: (workId: string, part: number | 'total'): RowKey =>
+    part === 'total'
+      ? { PK: progressPartition(workId, 0), SK: 'TOTAL' }
+      : {
+          PK: progressPartition(workId, part % spread.length),
+          SK: `PART#${String(part).padStart(9, '0')}`,
+        },
   shared: (name: SharedName): RowKey => ({ PK: `SHARED#${name}`, SK: 'SHARED' }),
 };
+
+/** One of as many partitions as {@link spread} has digits. */
+export function progressPartition(workId: string, digit: number): string {
+  return `PROGRESS#${workId}#${digit.toString(16)}`;
+}
 
 /** Lists by date are spread over these partitions, one a hexadecimal digit: a single one would throttle its table. */
 export const spread: readonly string[] = Array.from({ length: 16 }, (_, digit) => digit.toString(16));

@@ -5,6 +5,9 @@
 
 export const catalogKeys = { partition: 'PK', sort: 'SK' } as const;
 
+/** Attribute of a catalog row that ends by itself: a time in seconds since 1970. */
+export const catalogEnd = 'endsAfter';
+
 /** The catalog's two indexes, projection ALL, all key attributes strings. */
 export const catalogIndexes = {
   GSI1: { partition: 'GSI1PK', sort: 'GSI1SK' },

@@ -163,7 +163,9 @@ async function follow(
     const run = await catalog.runs.find(runId);
     return `run ${runId}: ${run === undefined ? 'starting' : `${run.type}, ${run.state}`}`;
   };
-  const onLook = noteProgress(progress, doing, execution, executions);
+  const onLook = noteProgress(progress, doing, execution, executions, async () =>
+    catalog.progress.find(runId),
+  );
   const state = await waitForExecution(execution, { executions, clock, signal, onLook });
   const run = await catalog.runs.find(runId);
   const point = run?.pointId === undefined ? undefined : await catalog.points.find(run.pointId);

@@ -231,7 +231,7 @@ function isToBeEqual(execution: ExecutionState | undefined): boolean {
 async function waitFor(
   row: RestoreRow,
   execution: ExecutionState,
-  { executions }: Connection,
+  { executions, services }: Connection,
   { clock, signal, progress }: CommandContext,
 ): Promise<ExecutionState> {
   if (execution.status !== 'running' || row.execution === undefined) return execution;
@@ -240,6 +240,7 @@ async function waitFor(
     `restore ${row.restoreId.slice(0, idDigits)}`,
     row.execution,
     executions,
+    async () => services.catalog.progress.find(row.restoreId),
   );
   return waitForExecution(row.execution, { executions, clock, signal, onLook });
 }

@@ -1,8 +1,9 @@
-import type { Clock } from '@holdfast/engine';
+import type { Clock, ReportedWork } from '@holdfast/engine';
 import type { MachineInputs } from '@holdfast/engine/model';
 import type * as z from 'zod';
 import type { ProgressLines } from '../terminal/progress-lines.ts';
 import { durationText } from '../terminal/text.ts';
+import { type WorkLook, workText } from './work-text.ts';
 
 export type Machine = keyof MachineInputs;
 
@@ -70,20 +71,32 @@ export interface WaitOptions {
 /** Seconds between two lines about an execution: nobody should have to wonder whether anything goes on. */
 const quietSeconds = 10;
 
-/** Makes an `onLook` that says every ten seconds how far an execution is, and when it may be done. */
+/**
+ * Makes an `onLook` that says every ten seconds how far an execution is, and when it may be done.
+ * @param findWork - what its workers have reported; where nothing is known of that, the parts of its maps are told.
+ */
 export function noteProgress(
   progress: ProgressLines,
   doing: string | (() => Promise<string>),
   execution: string,
   executions: Executions,
+  findWork: () => Promise<ReportedWork | undefined> = async () => Promise.resolve(undefined),
 ): (seconds: number) => Promise<void> {
   let noted = 0;
   let before: { readonly seconds: number; readonly done: number } | undefined;
+  let firstWork: WorkLook | undefined;
   return async (seconds) => {
     if (!progress.isShown || seconds - noted < quietSeconds) return;
     noted = seconds;
-    const parts = await executions.findParts(execution);
     const what = typeof doing === 'string' ? doing : await doing();
+    // What only informs ends no waiting: people may look at executions, and not at the catalog.
+    const work = await findWork().catch(() => undefined);
+    if (work !== undefined) {
+      progress.note(`${what}, ${durationText(seconds)}: ${workText({ work, seconds }, firstWork)}`);
+      firstWork ??= { work, seconds };
+      return;
+    }
+    const parts = await executions.findParts(execution);
     progress.note(
       `${what}, ${durationText(seconds)}${parts === undefined ? '' : partsText(parts, seconds, before)}`,
     );

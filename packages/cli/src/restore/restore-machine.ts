@@ -1,5 +1,5 @@
 import { BackupError, compactTime, longestThaw, type PointRow, toHex } from '@holdfast/engine';
-import { type RestoreInput, type ThawOptions, ThawRequest } from '@holdfast/engine/model';
+import { type RestoreInput, restoreIdOf, type ThawOptions, ThawRequest } from '@holdfast/engine/model';
 import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, RestoreUnrecordedError } from '../terminal/errors.ts';
@@ -32,7 +32,7 @@ export async function waitForRestore(
     thaw = {},
     doing,
   }: { readonly point: PointRow; readonly thaw?: ThawOptions | undefined; readonly doing: string },
-  { executions }: Connection,
+  { executions, services }: Connection,
   { progress, clock, signal }: CommandContext,
 ): Promise<ExecutionState> {
   const { speed } = ThawRequest.parse(thaw);
@@ -42,7 +42,9 @@ export async function waitForRestore(
       `it lies in ${point.archiveClass} and is thawed first, unless it can be read already: ${speed}, at most ${durationText(thawSeconds)}`,
     );
   }
-  const onLook = noteProgress(progress, doing, execution, executions);
+  const onLook = noteProgress(progress, doing, execution, executions, async () =>
+    services.catalog.progress.find(restoreIdOf(execution)),
+  );
   const state = await waitForExecution(execution, { executions, clock, signal, onLook });
   if (state.status === 'succeeded') return state;
   throw new ExecutionFailedError(

@@ -211,6 +211,36 @@ restore ${shortId}, 24 s: 20 of 40 parts, 50 %, about 30 s left
 `);
 });
 
+test('says what workers have reported, and from the second time on how fast it is', async () => {
+  await cli.catalog.progress.noteTotal(id, { files: 5000, bytes: 8 * 2 ** 30 }, cli.clock.now());
+  cli.executions.onLook = async (_, look) => {
+    cli.executions.parts = { done: 1, total: 40 };
+    const done = { files: 100 * look, bytes: 2 ** 28 * look };
+    if (look > 5) await cli.catalog.progress.report(id, look % 2, done, cli.clock.now());
+    if (look === 15) cli.executions.end(execution, { status: 'succeeded' });
+  };
+
+  const { err } = await cli.run('restores', id, '--wait', '--progress');
+
+  expect(err).toBe(`\
+restore ${shortId}, 12 s: 600 of 5,000 files, 1.5 GiB of 8.0 GiB, 18 %
+restore ${shortId}, 24 s: 1,900 of 5,000 files, 4.8 GiB of 8.0 GiB, 59 %, 277 MiB/s, about 12 s left
+restore ${shortId}, 36 s: 2,700 of 5,000 files, 6.8 GiB of 8.0 GiB, 84 %, 224 MiB/s, about 6 s left
+`);
+});
+
+test('goes by parts where the catalog may not be read', async () => {
+  cli.catalog.progress.find = async () => Promise.reject(new AccessDeniedError('dynamodb:Query was refused'));
+  cli.executions.onLook = async (_, look) => {
+    cli.executions.parts = { done: 1, total: 40 };
+    if (look === 7) cli.executions.end(execution, { status: 'succeeded' });
+  };
+
+  const { err } = await cli.run('restores', id, '--wait', '--progress');
+
+  expect(err).toBe(`restore ${shortId}, 12 s: 1 of 40 parts, 2 %\n`);
+});
+
 test('parts that are all done are no hundred percent, as others may follow', async () => {
   cli.executions.onLook = async (_, look) => {
     cli.executions.parts = { done: 12, total: 12 };

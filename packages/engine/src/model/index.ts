@@ -46,6 +46,7 @@ export { longestGapMinutes } from './schedule-times.ts';
 export { findNextRun } from './scheduled-runs.ts';
 export { skippedRuns } from './skipped-runs.ts';
 export { workerMegabytes, workRates } from './worker.ts';
+export { restoreIdOf } from './machines/restore-id.ts';
 export { ErrorRecord } from './error-record.ts';
 export {
   DegradedPoint,

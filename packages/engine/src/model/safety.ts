@@ -62,6 +62,13 @@ export interface SafetyNumbers {
   readonly runTouchMinutes: number;
   /** Interval at which a worker checks that its run goes on. Smaller: more writes to the catalog. Larger: it stops late. */
   readonly runLookSeconds: number;
+  /**
+   * Least time between two reports of a worker on how far it is. Smaller: more writes to the catalog; at this, 1,000
+   * workers make 100 a second, some 20 cents an hour. Larger: people see old numbers.
+   */
+  readonly progressSeconds: number;
+  /** Time for which reports stay. Smaller than an execution: what its first workers did vanishes while it is at work. */
+  readonly progressDays: number;
   /** Outer nets; see below what each holds. Smaller: what still makes progress is ended. They are less than `workObjectDays`. */
   readonly longestExecutionHours: Readonly<Record<MachineName, number>>;
   /** Time for which a cycle waits for a run. Smaller than a run may take: it is reported before it has ended. */
@@ -123,6 +130,8 @@ export const safety: SafetyNumbers = {
   runAliveMinutes: 30,
   runTouchMinutes: 5,
   runLookSeconds: 20,
+  progressSeconds: 10,
+  progressDays: 14,
   longestExecutionHours: {
     // Between a cycle's wait for a run, and the largest first backup.
     protect: 9 * 24,

@@ -154,6 +154,8 @@ class RangeWriter {
   /** Files with names that are still to come: where one is, and how many are left. */
   readonly #linkable = new Map<string, { path?: Uint8Array; left: number }>();
   #counts = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
+  /** Content bytes that this call is done with, whatever became of them. */
+  #doneBytes = 0;
   #failure: { readonly error: unknown } | undefined;
   /** Refusals in a row since the beginning; undefined once the target is known to take something. */
   #refusals: { readonly last: TargetEntryError; readonly count: number } | 'none' | undefined = 'none';
@@ -239,8 +241,12 @@ class RangeWriter {
     const handingOn = isLarge ? { from, shouldStop, ...(this.#options.remember && { remember }) } : {};
     try {
       const sameAs = this.#findOtherName(file);
-      const outcome = await target.write(entry, content, overwrite, { ...handingOn, sameAs, signal });
-      if (typeof outcome !== 'string') return outcome;
+      const read = isLarge && onProgress !== undefined ? this.#noteRead(content, onProgress) : content;
+      const outcome = await target.write(entry, read, overwrite, { ...handingOn, sameAs, signal });
+      if (typeof outcome !== 'string') {
+        this.#doneBytes += outcome.bytes - (from?.bytes ?? 0);
+        return outcome;
+      }
       if (outcome !== 'kept') this.#notePlace(file);
       this.#counts.files += 1;
       this.#counts[outcome] += 1;
@@ -251,8 +257,24 @@ class RangeWriter {
     } catch (error) {
       await this.#note(entry.path, error);
     }
-    onProgress?.({ step: 'restore', files: this.#counts.files, bytes: this.#counts.bytes });
+    this.#doneBytes += entry.size - (from?.bytes ?? 0);
+    onProgress?.({ step: 'restore', files: this.#counts.files, bytes: this.#doneBytes });
     return undefined;
+  }
+
+  /** Content of one entry that is written alone, noted as it is read; a target may read it again. */
+  #noteRead(content: RestoredContent, onProgress: ReportProgress): AsyncIterable<Uint8Array> {
+    const done = () => ({ files: this.#counts.files, bytes: this.#doneBytes });
+    return {
+      async *[Symbol.asyncIterator]() {
+        let readBytes = 0;
+        for await (const piece of content) {
+          yield piece;
+          const { files, bytes } = done();
+          onProgress({ step: 'restore', files, bytes: bytes + (readBytes += piece.length) });
+        }
+      },
+    };
   }
 
   /** The path at which another name of the file is; where it is not known, this one becomes a file of its own. */

@@ -10,6 +10,7 @@ export {
 export type { SparseContent } from './stored-version.ts';
 export { sharedRecordsContract, type SharedRecordsContractOptions } from './shared-records-contract.ts';
 export { MemorySharedRecords } from './memory-shared-records.ts';
+export { MemoryProgress } from './memory-progress.ts';
 export { MemoryCatalog } from './memory-catalog.ts';
 export { MemoryChunkIndex } from './memory-chunk-index.ts';
 export { MemoryKeyring } from './memory-keyring.ts';

@@ -13,6 +13,7 @@ import type { RunRow } from '../ports/catalog/runs.ts';
 import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { MemoryPackRows } from './memory-pack-rows.ts';
 import { MemoryPointRows } from './memory-point-rows.ts';
+import { MemoryProgress } from './memory-progress.ts';
 import { MemoryRows } from './memory-rows.ts';
 import { MemoryLasts, MemoryRunRows } from './memory-run-rows.ts';
 import { newestFirst, within } from './row-order.ts';
@@ -25,6 +26,7 @@ export class MemoryCatalog implements Catalog {
   readonly packs: CatalogPacks;
   readonly holds = new MemoryHolds();
   readonly restores = new MemoryRestores();
+  readonly progress = new MemoryProgress();
   readonly #lasts = new MemoryLasts();
   readonly #runRows = new MemoryRunRows(this.#lasts);
   readonly #pointRows = new MemoryPointRows();
@@ -47,6 +49,7 @@ export class MemoryCatalog implements Catalog {
     copy.#packRows.adopt(this.#packRows);
     copy.holds.adopt(this.holds);
     copy.restores.adopt(this.restores);
+    copy.progress.adopt(this.progress);
     return copy;
   }
 

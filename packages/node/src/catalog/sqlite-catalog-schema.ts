@@ -10,6 +10,7 @@ export const catalogExpressions = {
 
 /**
  * Tables of {@link SqliteCatalog}. A row is JSON, beside the columns that find it. Times are milliseconds since 1970.
+ * `progress` has a row for each part, and with the number -1 one for the total of all; `time` is that of its last word.
  * `open_runs` has one row for each resource with a run that is not over. Fields that only maintenance looks for are
  * indexed inside the rows, with the expressions of {@link catalogExpressions}.
  */
@@ -34,4 +35,9 @@ export const catalogSchema = `
   CREATE INDEX IF NOT EXISTS holds_by_time ON holds (time, id);
   CREATE TABLE IF NOT EXISTS restores (id TEXT PRIMARY KEY, time INTEGER NOT NULL, row TEXT NOT NULL) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS restores_by_time ON restores (time, id);
+  CREATE TABLE IF NOT EXISTS progress (
+    work TEXT NOT NULL, part INTEGER NOT NULL, files INTEGER, bytes INTEGER, time INTEGER NOT NULL,
+    PRIMARY KEY (work, part)
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS progress_by_time ON progress (time);
 `;

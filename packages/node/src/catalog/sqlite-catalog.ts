@@ -13,6 +13,7 @@ import { catalogSchema } from './sqlite-catalog-schema.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqlitePackRows } from './sqlite-pack-rows.ts';
 import { SqlitePointRows } from './sqlite-point-rows.ts';
+import { SqliteProgress } from './sqlite-progress.ts';
 import { SqliteResources } from './sqlite-resources.ts';
 import { SqliteRows } from './sqlite-rows.ts';
 import { SqliteRunRows } from './sqlite-run-rows.ts';
@@ -29,6 +30,7 @@ export class SqliteCatalog implements Catalog {
   readonly packs: CatalogPacks;
   readonly holds: Holds;
   readonly restores: Restores;
+  readonly progress: SqliteProgress;
   readonly #database: SqliteDatabase;
 
   /** @throws {@link StoreUnavailableError} the file cannot be opened. */
@@ -41,6 +43,7 @@ export class SqliteCatalog implements Catalog {
     this.packs = new CatalogPacks(new SqlitePackRows(database));
     this.holds = new SqliteHolds(database);
     this.restores = new SqliteRestores(database);
+    this.progress = new SqliteProgress(database);
   }
 
   close(): void {

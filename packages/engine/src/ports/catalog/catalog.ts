@@ -1,6 +1,7 @@
 import type { Holds } from './holds.ts';
 import type { Packs } from './packs.ts';
 import type { Points } from './points.ts';
+import type { ProgressReports } from './progress.ts';
 import type { Resources } from './resources.ts';
 import type { Restores } from './restores.ts';
 import type { Runs } from './runs.ts';
@@ -19,6 +20,7 @@ export interface Catalog {
   readonly packs: Packs;
   readonly holds: Holds;
   readonly restores: Restores;
+  readonly progress: ProgressReports;
 }
 
 /** The catalog without the methods that write. */

@@ -6,6 +6,7 @@ import { packsMarksContract } from './packs-marks-contract.ts';
 import { packsSweepContract } from './packs-sweep-contract.ts';
 import { pointsContract } from './points-contract.ts';
 import { pointsExpiryContract } from './points-expiry-contract.ts';
+import { progressContract } from './progress-contract.ts';
 import { resourcesContract } from './resources-contract.ts';
 import { restoresContract } from './restores-contract.ts';
 import { runsContract } from './runs-contract.ts';
@@ -30,5 +31,6 @@ export function catalogContract({ name, make }: CatalogContractOptions): void {
     packsMarksContract(make);
     holdsContract(make);
     restoresContract(make);
+    progressContract(make);
   });
 }
