@@ -3,6 +3,7 @@ import { runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { watchRun } from '../protect/watch-run.ts';
 import { defineStep } from '../runtime/define-step.ts';
+import { followPart } from '../runtime/part-progress.ts';
 import { takeCopyTurn } from './copy-turn.ts';
 import { imageSteps } from './steps.ts';
 
@@ -26,6 +27,7 @@ export const copyBlocksStep = defineStep(
     const keys = await services.openKeys();
     await takeCopyTurn(services, run.runId, Infinity);
     const { signal, onProgress } = watchRun(services, run.runId);
+    const part = followPart(services, run.runId, shard.index);
     try {
       const { counts, throttledCalls: throttled = 0 } = await copyBlocks(services, shard, {
         keys,
@@ -33,10 +35,14 @@ export const copyBlocksStep = defineStep(
         source: blocks,
         buffers,
         throttledCalls,
-        onProgress,
+        onProgress: ({ bytes }) => {
+          onProgress();
+          part.note({ files: 0, bytes });
+        },
         signal,
       });
       const { readBytes, newBytes, storedBytes } = counts;
+      await part.end({ files: 0, bytes: readBytes });
       const output = { index: shard.index, throttledCalls: throttled };
       log.info('copied a shard of blocks', { runId: run.runId, ...output, readBytes, newBytes, storedBytes });
       return output;

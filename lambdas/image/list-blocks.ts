@@ -12,6 +12,7 @@ import { ebsBlockBytes, getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { settleShardLists, type ShardLists } from '../protect/shard-lists.ts';
 import { defineLoop } from '../runtime/define-step.ts';
+import { noteTotal } from '../runtime/part-progress.ts';
 import { ImageRecords } from './image-record.ts';
 import { imageSteps } from './steps.ts';
 
@@ -57,6 +58,7 @@ export const listBlocksStep = defineLoop(
       return { done: false, state: { key, turn } };
     }
     const { shards, groups } = await settleShardLists(services, run.runId, step.shards);
+    await noteTotal(services, run.runId, { bytes: step.totalBytes });
     log.info('listed the blocks', { runId: run.runId, shards: shards.count, groups: groups.count });
     return { done: true, shards, groups };
   },

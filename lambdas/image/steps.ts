@@ -29,6 +29,7 @@ export const imageSteps = {
       work: { use: 'runs/*' },
       catalog: 'use',
       index: 'use',
+      progress: true,
     },
     memoryMegabytes: workerMegabytes,
     minutes: 15,

@@ -12,6 +12,7 @@ import {
 import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
+import { noteTotal } from '../runtime/part-progress.ts';
 import { settleShardLists, type ShardLists } from './shard-lists.ts';
 import { protectSteps } from './steps.ts';
 
@@ -59,6 +60,9 @@ export const listShardsStep = defineLoop(
       run.runId,
       inSpreadOrder(step.shards).map(shardToJson),
     );
+    // Content that has not changed is not read.
+    const { files, bytes } = step.total;
+    await noteTotal(services, run.runId, run.base === undefined ? { files, bytes } : { files });
     log.info('listed the source', { runId: run.runId, shards: shards.count, groups: groups.count });
     return { done: true, shards, groups };
   },

@@ -2,6 +2,7 @@ import { BufferPool, getRunPlan, protectShard, shardFromJson } from '@holdfast/e
 import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
+import { followPart } from '../runtime/part-progress.ts';
 import { ShardEvent } from './shard-event.ts';
 import { watchRun } from './watch-run.ts';
 import { protectSteps } from './steps.ts';
@@ -24,16 +25,21 @@ export const protectShardStep = defineStep(
     const source = openSource(resource, getPlan(plans, run.plan));
     const keys = await services.openKeys();
     const { signal, onProgress } = watchRun(services, run.runId);
+    const part = followPart(services, run.runId, shard.index);
     try {
       const { counts, warnings } = await protectShard(services, shard, {
         keys,
         plan: run,
         source,
         buffers,
-        onProgress,
+        onProgress: (progress) => {
+          onProgress();
+          part.note(progress);
+        },
         signal,
       });
       const { files, filesChanged, readBytes, storedBytes } = counts;
+      await part.end({ files, bytes: readBytes });
       const numbers = { files, filesChanged, readBytes, storedBytes, warnings: warnings.length };
       log.info('protected a shard', { runId: run.runId, index: shard.index, ...numbers });
       return { index: shard.index };

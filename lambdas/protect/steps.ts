@@ -29,6 +29,7 @@ export const protectSteps = {
       work: { use: 'runs/*' },
       catalog: 'use',
       index: 'use',
+      progress: true,
     },
     // Measured: with one processor, dollars times hours for a TiB are the least (docs/scale.md, one worker).
     memoryMegabytes: workerMegabytes,

@@ -34,7 +34,13 @@ export const restoreSteps = {
     minutes: 5,
   },
   'write-blocks': {
-    needs: { snapshots: 'write', shared: true, vault: { read: 'opened' }, work: { use: 'restores/*' } },
+    needs: {
+      snapshots: 'write',
+      shared: true,
+      progress: true,
+      vault: { read: 'opened' },
+      work: { use: 'restores/*' },
+    },
     memoryMegabytes: workerMegabytes,
     minutes: 15,
   },

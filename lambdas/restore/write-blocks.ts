@@ -7,8 +7,10 @@ import {
   writeSnapshotRange,
   type WrittenRange,
 } from '@holdfast/engine';
+import { ebsBlockBytes } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
+import { followPart } from '../runtime/part-progress.ts';
 import { restoreFiles, RestoreJob, StartedSnapshots, WrittenShard } from './restore-job.ts';
 import { checkNotOver } from './check-not-over.ts';
 import { restoreSteps } from './steps.ts';
@@ -44,22 +46,30 @@ export const writeBlocksStep = defineKeptLoop(
     const { resourceArn, pointId, rootVersionId } = job;
     const reader = await PointReader.open(store, await openKeys(), resourceArn, pointId, rootVersionId);
     const { parent } = written;
+    const part = followPart(services, restoreId, index);
+    const bytesBefore = bytesOf(before?.written);
     const did = await writeSnapshotRange(reader, await getVolume(reader, name), {
       writer,
       snapshot,
       range: { from: before?.next ?? shard.from, to },
       parent: parent && { snapshot: parent.snapshot, bytes: parent.sizeGiB * 2 ** 30, source },
       shouldStop,
+      onProgress: ({ bytes }) => part.note({ files: 0, bytes: bytesBefore + bytes }),
     });
     const sum = addWritten(before?.written, { ...did, throttledCalls: throttledCalls() - throttledBefore });
     const { blocks, sameBlocks: same, throttledCalls: throttled } = sum;
     log.info('wrote blocks', { restoreId, index, snapshot, blocks, same, throttledCalls: throttled });
+    await part.end({ files: 0, bytes: bytesOf(sum) });
     if (did.next !== undefined)
       return { index, done: false, state: { next: did.next, written: sum } } as const;
     await putJson(work, restoreFiles.result(restoreId, index), sum);
     return { index, done: true } as const;
   },
 );
+
+function bytesOf(written: WrittenShard | undefined): number {
+  return ((written?.blocks ?? 0) + (written?.sameBlocks ?? 0)) * ebsBlockBytes;
+}
 
 function addWritten(
   before: WrittenShard | undefined,

@@ -295,7 +295,7 @@ describe('restores', () => {
   );
 
   test('report how far they are in rows of that alone', () => {
-    const reports = ['RestoreShardRole'].map((role) =>
+    const reports = ['RestoreShardRole', 'WriteBlocksRole'].map((role) =>
       of(role).filter(({ sid }) => sid === 'ReportProgress'),
     );
 

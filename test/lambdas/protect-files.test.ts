@@ -92,6 +92,8 @@ test('every step of a run can be repeated and leads to the one point', async () 
     await twice(async () => pipeline.protectShard({ runId: RUN, shard }, PLENTY));
   }
   const point = await twice(async () => commitPoint(pipeline, RUN, count));
+  const { files, logicalBytes: bytes } = point;
+  expect(await deployment.catalog.progress.find(RUN)).toEqual({ files, bytes, total: { files, bytes } });
 
   const points = await Array.fromAsync(deployment.catalog.points.list('arn:aws:s3:::photos' as never));
   expect(points.map(({ pointId }) => pointId)).toEqual([point.pointId]);

@@ -210,10 +210,14 @@ test('a snapshot that is not complete is not waited for', async () => {
 });
 
 test('workers that run out of time go on where they were, and write no block twice', async () => {
-  const { written } = await restore({}, NO_TIME);
+  const { planned, written } = await restore({}, NO_TIME);
 
   expect(seedsOf([...written.values()][0]?.blocks ?? new Map())).toEqual(first);
   expect(images.written.writes).toBe(5);
+  expect(await deployment.catalog.progress.find(planned.restoreId)).toMatchObject({
+    files: 0,
+    bytes: 5 * 2 ** 19,
+  });
 });
 
 /** Repeats a call after its state was lost, and once more. */

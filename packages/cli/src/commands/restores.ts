@@ -1,7 +1,13 @@
-import { InvalidInputError, isOfKind, type RestoreRow, UnknownNameError } from '@holdfast/engine';
+import {
+  InvalidInputError,
+  isOfKind,
+  type ReportedWork,
+  type RestoreRow,
+  UnknownNameError,
+} from '@holdfast/engine';
 import { RestoreRequest } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { restoreShape } from '../names/row-fields.ts';
+import { ReportedFields, restoreShape } from '../names/row-fields.ts';
 import { documentAnswer } from '../terminal/answer.ts';
 import { idDigits, ids, pointDigits, right, states, times, wideOnly } from '../terminal/table.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
@@ -13,6 +19,7 @@ import {
   parseOutput,
   waitForExecution,
 } from '../deployment/executions.ts';
+import { findReported, workText } from '../deployment/work-text.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn, resolveRestore } from '../names/resolve.ts';
@@ -36,6 +43,8 @@ const foundShape = {
   ...restoreShape,
   /** Absent where Step Functions does not know it any more, or was not asked. */
   executionStatus: z.enum(executionStatuses).optional(),
+  /** Kept for some days; absent where no worker has reported. */
+  progress: ReportedFields.optional(),
 };
 const Listed = documentAnswer('without a name', z.array(z.strictObject(foundShape)));
 const Shown = documentAnswer(
@@ -61,6 +70,7 @@ const Repeated = documentAnswer(
 interface FoundRestore {
   readonly row: RestoreRow;
   readonly execution: ExecutionState | undefined;
+  readonly work?: ReportedWork | undefined;
 }
 
 export const restoresCommand = defineCommand({
@@ -152,8 +162,10 @@ async function list(
 ): Promise<void> {
   const found: FoundRestore[] = [];
   for (const row of rows) {
-    const execution = row.state === 'running' ? await findIfAllowed(row, connection) : undefined;
-    found.push({ row, execution });
+    const isRunning = row.state === 'running';
+    const execution = isRunning ? await findIfAllowed(row, connection) : undefined;
+    const work = isRunning ? await findReported(connection.services.catalog, row.restoreId) : undefined;
+    found.push({ row, execution, work });
   }
   if (out.json) return out.answer(Listed, found.map(fieldsOf));
   await out.table(
@@ -167,13 +179,13 @@ async function list(
       wideOnly(ids('POINT', pointDigits)),
       'TARGET',
     ],
-    found.map(({ row, execution }) => [
+    found.map(({ row, execution, work }) => [
       row.restoreId,
       stateText({ row, execution }),
       row.startedAt,
       tookText(row, clock.now()),
-      row.files?.toString(),
-      row.bytes === undefined ? undefined : bytesText(row.bytes),
+      (row.files ?? work?.files)?.toString(),
+      sizeText(row.bytes ?? work?.bytes),
       row.pointId,
       row.target,
     ]),
@@ -184,8 +196,12 @@ function tookText({ startedAt, endedAt }: RestoreRow, now: Date): string {
   return durationText(((endedAt ?? now).getTime() - startedAt.getTime()) / 1000);
 }
 
-function fieldsOf({ row, execution }: FoundRestore) {
-  return { ...row, executionStatus: execution?.status };
+function sizeText(bytes: number | undefined): string | undefined {
+  return bytes === undefined ? undefined : bytesText(bytes);
+}
+
+function fieldsOf({ row, execution, work }: FoundRestore) {
+  return { ...row, executionStatus: execution?.status, progress: work };
 }
 
 async function show(
@@ -199,14 +215,17 @@ async function show(
   const execution =
     wait && found.execution ? await waitFor(row, found.execution, connection, context) : found.execution;
   const now = (await connection.services.catalog.restores.find(row.restoreId)) ?? row;
+  const work = await findReported(connection.services.catalog, row.restoreId);
   const report = findReport(execution?.output);
-  if (out.json) await out.answer(Shown, { ...fieldsOf({ row: now, execution }), report });
+  if (out.json) await out.answer(Shown, { ...fieldsOf({ row: now, execution, work }), report });
   else {
     await out.line(`restore   ${now.restoreId}`);
     await out.line(`point     ${now.pointId} of ${now.resourceArn}`);
     await out.line(`target    ${now.target}`);
     await out.line(`state     ${stateText({ row: now, execution })}`);
     await out.line(`started   ${timeText(now.startedAt)}, took ${tookText(now, clock.now())}`);
+    if (now.state === 'running' && work !== undefined)
+      await out.line(`progress  ${workText({ work, seconds: 0 })}`);
     if (now.execution !== undefined) await out.line(`execution ${now.execution}`);
     if (now.error !== undefined) await out.line(`error     ${now.error.message}`);
     if (report !== undefined && now.execution !== undefined)

@@ -1,14 +1,27 @@
-import type { RunRow } from '@holdfast/engine';
+import type { ReportedWork, RunRow } from '@holdfast/engine';
 import { idDigits, ids, prose, resources, right, states, times, wideOnly } from '../terminal/table.ts';
 import * as z from 'zod';
-import { RunFields } from '../names/row-fields.ts';
+import { ReportedFields, RunFields } from '../names/row-fields.ts';
 import { documentAnswer } from '../terminal/answer.ts';
 import { defineCommand } from '../terminal/command.ts';
+import { findReported, workText } from '../deployment/work-text.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { durationText, shortPointId } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 
-const Listed = documentAnswer('always', z.array(RunFields));
+/** Runs under way whose workers' reports are added up for a list. */
+const followedMost = 20;
+
+const Listed = documentAnswer(
+  'always',
+  z.array(
+    z.strictObject({
+      ...RunFields.shape,
+      /** Of a run under way, where a worker has reported. */
+      progress: ReportedFields.optional(),
+    }),
+  ),
+);
 
 export const runsCommand = defineCommand({
   name: 'runs',
@@ -33,7 +46,14 @@ export const runsCommand = defineCommand({
       rows.push(run);
       if (rows.length === limit) break;
     }
-    if (out.json) return out.answer(Listed, rows);
+    const works = new Map<string, ReportedWork | undefined>();
+    const open = rows.filter(({ state }) => state === 'open' || state === 'cancelling');
+    for (const { runId } of open.slice(0, followedMost)) works.set(runId, await findReported(catalog, runId));
+    if (out.json)
+      return out.answer(
+        Listed,
+        rows.map((run) => ({ ...run, progress: works.get(run.runId) })),
+      );
     await out.table(
       [
         ids('RUN', idDigits),
@@ -54,9 +74,13 @@ export const runsCommand = defineCommand({
         run.startedAt,
         durationText(((run.endedAt ?? clock.now()).getTime() - run.startedAt.getTime()) / 1000),
         run.pointId === undefined
-          ? run.error?.message
+          ? (run.error?.message ?? underWayText(works.get(run.runId)))
           : { short: shortPointId(run.pointId), whole: run.pointId },
       ]),
     );
   },
 });
+
+function underWayText(work: ReportedWork | undefined): string | undefined {
+  return work && workText({ work, seconds: 0 });
+}

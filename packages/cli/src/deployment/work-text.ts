@@ -1,4 +1,4 @@
-import type { ReportedWork } from '@holdfast/engine';
+import { type Catalog, isOfKind, type ReportedWork } from '@holdfast/engine';
 import { bytesText, countText, durationText, numberText } from '../terminal/text.ts';
 
 /** What workers had reported at a look, and when that was. */
@@ -30,8 +30,19 @@ export function workText({ work, seconds }: WorkLook, first?: WorkLook): string 
     .join(', ');
 }
 
+/** What workers have reported; `undefined` also where the caller may not know, as it only informs. */
+export async function findReported(
+  { progress }: Pick<Catalog, 'progress'>,
+  workId: string,
+): Promise<ReportedWork | undefined> {
+  return progress.find(workId).catch((error: unknown) => {
+    if (isOfKind(error, 'denied')) return undefined;
+    throw error;
+  });
+}
+
 /** Bytes say more of how long it takes than files do. More than planned may be done, where a source has grown since. */
-function shareOf({ files, bytes, total = {} }: ReportedWork): number | undefined {
+export function shareOf({ files, bytes, total = {} }: ReportedWork): number | undefined {
   if (total.bytes !== undefined && total.bytes > 0) return Math.min(1, bytes / total.bytes);
   if (total.files !== undefined && total.files > 0) return Math.min(1, files / total.files);
   return undefined;

@@ -2,6 +2,7 @@ import {
   type HoldRow,
   NameMarks,
   type PointRow,
+  type ReportedWork,
   type RestoreRow,
   type RunRow,
   runStates,
@@ -77,6 +78,16 @@ export const RunFields = z
     error: ErrorRecord.strict().optional(),
   } satisfies Complete<RunRow>)
   .meta({ id: 'Run' });
+
+const amount = { files: WholeNumber, bytes: WholeNumber };
+
+/** What workers have reported of a run or restore; planning may not know the total, or only half of it. */
+export const ReportedFields = z
+  .strictObject({
+    ...amount,
+    total: z.strictObject(amount).partial().optional(),
+  } satisfies Complete<ReportedWork>)
+  .meta({ id: 'Progress' });
 
 /** A restore as the catalog has it. */
 export const restoreShape = {

@@ -1,5 +1,6 @@
 import { BackupError, mapConcurrent, type ResourceArn } from '@holdfast/engine';
-import type { RestoreReport } from '@holdfast/engine/model';
+import { type RestoreReport, restoreIdOf } from '@holdfast/engine/model';
+import { findReported, shareOf } from '../deployment/work-text.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { type ExecutionState, failureText, waitForExecution } from '../deployment/executions.ts';
 import type { CommandContext } from '../terminal/command.ts';
@@ -265,9 +266,11 @@ class Board {
     const running = [...this.#running];
     const texts: string[] = [];
     for (const [{ point }, execution] of running) {
-      const found = await this.#connection.executions.findParts(execution);
-      const share =
-        found === undefined || found.total === 0 ? '' : ` ${Math.floor((100 * found.done) / found.total)} %`;
+      const { executions, services } = this.#connection;
+      const work = await findReported(services.catalog, restoreIdOf(execution));
+      const parts = work === undefined ? await executions.findParts(execution) : undefined;
+      const done = work === undefined ? parts && parts.done / parts.total : shareOf(work);
+      const share = done === undefined || Number.isNaN(done) ? '' : ` ${Math.floor(100 * done)} %`;
       texts.push(`${point.resourceArn.replace(/^.*[:/]/, '')}${share}`);
     }
     progress.note(

@@ -229,6 +229,19 @@ restore ${shortId}, 36 s: 2,700 of 5,000 files, 6.8 GiB of 8.0 GiB, 84 %, 224 Mi
 `);
 });
 
+test('shows of one that runs, and in the list, what its workers have reported', async () => {
+  await cli.catalog.progress.noteTotal(id, { files: 50, bytes: 2 ** 30 }, cli.clock.now());
+  await cli.catalog.progress.report(id, 0, { files: 10, bytes: 2 ** 28 }, cli.clock.now());
+  const progress = { files: 10, bytes: 2 ** 28, total: { files: 50, bytes: 2 ** 30 } };
+
+  expect((await cli.run('restores', id)).out).toContain(
+    'progress  10 of 50 files, 256 MiB of 1.0 GiB, 25 %\n',
+  );
+  expect((await cli.run('restores')).out).toContain('256 MiB');
+  expect(await cli.json('restores', id)).toMatchObject({ progress });
+  expect(await cli.json('restores')).toMatchObject([{ progress }]);
+});
+
 test('goes by parts where the catalog may not be read', async () => {
   cli.catalog.progress.find = async () => Promise.reject(new AccessDeniedError('dynamodb:Query was refused'));
   cli.executions.onLook = async (_, look) => {

@@ -18,6 +18,7 @@ import type { BlockPage, BlockSource, SnapshotBlock } from '../ports/block-sourc
 import { originOf } from '../protect/base-files.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import type { WriteServices } from '../services.ts';
+import { sum } from '../sum.ts';
 import { getJson, putJson } from '../work-json.ts';
 import { type BlockShard, type BlockShardReference, putBlockShard } from './block-shards.ts';
 import { blocksByWindow, extentsByWindow, joinWindows, type BlockWindow } from './block-windows.ts';
@@ -63,6 +64,8 @@ const VolumeListing = z.object({
   next: z.int().nonnegative(),
   /** The page of the list to go on with. @default the one that has the window's first block */
   page: ListPlace.optional(),
+  /** Blocks in the shards that are written; absent where none is, and in states of earlier versions. */
+  listedBlocks: z.int().optional(),
   /** Names of lists of shards, in the order of keys. */
   parts: z.array(z.string()),
   isDone: z.boolean(),
@@ -99,7 +102,7 @@ export async function listBlocks(
   state?: BlockListingState,
 ): Promise<
   | { readonly done: false; readonly state: BlockListingState }
-  | { readonly done: true; readonly shards: readonly BlockShardReference[] }
+  | { readonly done: true; readonly shards: readonly BlockShardReference[]; readonly totalBytes: number }
 > {
   const listing = await Listing.open({ services, keys, plan, options }, state);
   await listing.run();
@@ -108,7 +111,8 @@ export async function listBlocks(
   const lists: string[] = [];
   for (const part of volumes.flatMap(({ parts }) => parts))
     for (const list of await getJson(services.work, part, z.array(z.string()))) lists.push(list);
-  return { done: true, shards: lists.map((list, index) => ({ index, list })) };
+  const totalBytes = sum(volumes.map(({ listedBlocks = 0, read }) => listedBlocks * (read?.blockBytes ?? 0)));
+  return { done: true, shards: lists.map((list, index) => ({ index, list })), totalBytes };
 }
 
 interface ListingOf {
@@ -213,9 +217,12 @@ class Listing {
     const prefix = runPrefix(plan.runId);
     const cutter = new ShardCutter(options.limits ?? defaultBlockShardLimits, volume.next);
     const lists: string[] = [];
+    let listedBlocks = volume.listedBlocks ?? 0;
     const put = async (cut: Cut | undefined, isLast = false): Promise<void> => {
       if (cut === undefined) return;
       const shard = this.#shardOf(volume, read, cut, isLast);
+      // Those without a token are not there to be read.
+      listedBlocks += shard.blocks.filter(([, token]) => token !== undefined).length;
       lists.push(await putBlockShard(services, prefix, shard, options.signal));
     };
     const list = this.#listOf(volume, read);
@@ -243,6 +250,7 @@ class Listing {
     const part = `${prefix}cuts/${newId(services.random)}.json`;
     await putJson(services.work, part, lists, options.signal);
     volume.parts.push(part);
+    volume.listedBlocks = listedBlocks;
     volume.next = stoppedAt ?? 0;
     volume.isDone = stoppedAt === undefined;
     this.#hasProgress = true;

@@ -1,3 +1,4 @@
+import { addAmounts, type WorkAmount } from '../ports/catalog/progress.ts';
 import * as z from 'zod';
 import { compareBytes, newId, rangeFromBase64, toBase64, fromUtf8 } from '../bytes.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
@@ -66,7 +67,7 @@ export async function listShards(
   state?: ListingState,
 ): Promise<
   | { readonly done: false; readonly state: ListingState }
-  | { readonly done: true; readonly shards: readonly Shard[] }
+  | { readonly done: true; readonly shards: readonly Shard[]; readonly total: WorkAmount }
 > {
   const listing = new Listing(options, state ?? { ranges: [{ parts: [], done: false }] });
   await listing.run();
@@ -76,7 +77,7 @@ export async function listShards(
   const drafts: ShardDraft[] = [];
   for await (const some of mapConcurrent(parts, partsAtOnce, async (name) => getDrafts(options, name)))
     for (const draft of some) drafts.push(draft);
-  return { done: true, shards: numberShards(drafts, options.limits) };
+  return { done: true, shards: numberShards(drafts, options.limits), total: addAmounts(drafts) };
 }
 
 /** One call's part of a listing. */

@@ -3,6 +3,7 @@ import { forEachConcurrent, mapConcurrent } from '../map-concurrent.ts';
 import type { VolumeEntry } from '../manifest/volume-entry.ts';
 import { BlockReader } from '../images/block-reader.ts';
 import type { BlockSource, SnapshotBlock } from '../ports/block-source.ts';
+import type { ReportProgress } from '../ports/progress.ts';
 import type { SnapshotWriter } from '../ports/snapshot-writer.ts';
 import type { FetchPolicy } from './chunk-fetcher.ts';
 import type { PointReader } from './point-reader.ts';
@@ -35,6 +36,8 @@ export interface WriteSnapshotOptions {
   /** Blocks of the parent in a stretch. @default 512 */
   readonly comparedBlocks?: number | undefined;
   readonly fetch?: FetchPolicy | undefined;
+  /** Called after each block that was written; blocks that the parent has count from the end of their stretch. */
+  readonly onProgress?: ReportProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,13 +64,15 @@ export async function writeSnapshotRange(
   const { writer, snapshot, range, shouldStop = () => false, signal } = options;
   const { from: begin = 0, to = volume.bytes } = range;
   const checksums = new Map<number, Uint8Array>();
+  let sameBlocks = 0;
   const write = async (offset: number, bytes: Uint8Array): Promise<void> => {
     const index = offset / volume.blockBytes;
     const sha256 = createHash('sha256').update(bytes).digest();
     await writer.write(snapshot, { index, bytes, sha256 }, signal);
     checksums.set(index, sha256);
+    const blocks = checksums.size + sameBlocks;
+    options.onProgress?.({ step: 'restore', files: 0, bytes: blocks * volume.blockBytes });
   };
-  let sameBlocks = 0;
   let next: number | undefined;
   for await (const stretch of stretchesOf(volume, { from: begin, to }, options)) {
     if (stretch.from > begin && shouldStop()) {
