@@ -31,6 +31,7 @@ import {
   DirectorySource,
   openLocalVault,
   restoreDirectory,
+  type RestoreDirectoryOptions,
   systemClock,
   systemRandom,
 } from '../src/index.ts';
@@ -78,7 +79,7 @@ class Machine {
   async restore(
     { resource, point }: CommittedPoint['root'],
     directory: string,
-    { paths, workers = 1 }: { readonly paths?: readonly string[]; readonly workers?: number } = {},
+    more: Partial<Pick<RestoreDirectoryOptions, 'paths' | 'workers' | 'limits'>> = {},
   ): Promise<RestoreOutcome> {
     return restoreDirectory({
       vault: this.vault,
@@ -86,8 +87,8 @@ class Machine {
       pointId: point,
       directory,
       overwrite: 'never',
-      workers,
-      paths,
+      workers: 1,
+      ...more,
     });
   }
 }
@@ -146,12 +147,12 @@ test('begins without threads with a directory that had few files, and with all o
   expect(await startedBy('full')).toBe(2);
 });
 
-test('restores what several workers backed up, with the times of all directories', async () => {
+test('several workers restore what several backed up, a large file together, with the times of all directories', async () => {
   const machine = await Machine.make();
   const target = makeTempDir();
 
   const root = await machine.backUp('full', { limits: few, workers: 2 });
-  const outcome = await machine.restore(root, target, { workers: 2 });
+  const outcome = await machine.restore(root, target, { limits: few, workers: 2 });
 
   expect(root.warnings).toBe(0);
   expect(root.counts.files).toBe(listNames(machine.source).length);

@@ -45,6 +45,8 @@ export interface FetchItem<Tag> {
 export interface FetchedItem<Tag> {
   readonly tag: Tag;
   readonly chunk?: FetchedChunk;
+  /** Nothing else is made of its frame: its memory is the consumer's, unless `readRun` remembers frames. */
+  readonly isAlone?: boolean;
 }
 
 /** Uses left of each frame; only frames that are needed more than once have to be in it. */
@@ -63,6 +65,8 @@ interface Window<Tag> {
   /** Keys of the items' chunks, by the places of the items. */
   readonly keys: readonly (string | undefined)[];
   readonly chunks: ReadonlyMap<string, FetchedChunk>;
+  /** Keys of chunks that have their frames for themselves. */
+  readonly alone: ReadonlySet<string>;
 }
 
 /** References of a window to one frame, each of those that differ once. */
@@ -134,6 +138,7 @@ export class ChunkFetcher {
 
   async #read<Tag>(items: readonly FetchItem<Tag>[], signal?: AbortSignal): Promise<Window<Tag>> {
     const chunks = new Map<string, FetchedChunk>();
+    const alone = new Set<string>();
     const keys = items.map(({ reference }) => reference && chunkKey(reference));
     const frames = usesByFrame(items, keys);
     const missing: ChunkReference[] = [];
@@ -146,10 +151,13 @@ export class ChunkFetcher {
       const answers = await this.#readRun(run, signal);
       run.frames.forEach((frame, index) => {
         const key = frameKey(frame);
-        this.#take(key, frames.get(key) as FrameUse, answers[index] as ReadFrame, 0, chunks);
+        const use = frames.get(key) as FrameUse;
+        this.#take(key, use, answers[index] as ReadFrame, 0, chunks);
+        const [chunk] = use.chunks.keys();
+        if (use.uses === 1 && chunk !== undefined && this.#kept.get(key) === undefined) alone.add(chunk);
       });
     });
-    return { items, keys, chunks };
+    return { items, keys, chunks, alone };
   }
 
   /** Cuts a window's chunks out of a frame, and keeps the frame or not. */
@@ -208,9 +216,14 @@ function chunkKey({ id, plainBytes, location }: ChunkReference): string {
   return `${frameKey(location)}:${location.start}:${plainBytes}:${id}`;
 }
 
-function* consume<Tag>({ items, keys, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
+function* consume<Tag>({
+  items,
+  keys,
+  chunks,
+  alone,
+}: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
   for (const [at, { tag }] of items.entries()) {
     const key = keys[at];
-    yield key === undefined ? { tag } : { tag, chunk: chunks.get(key) };
+    yield key === undefined ? { tag } : { tag, chunk: chunks.get(key), isAlone: alone.has(key) };
   }
 }

@@ -94,6 +94,27 @@ const wanted = fc.array(
 );
 
 describe('whatever is wanted', () => {
+  test('the memory of a chunk that is alone in its frame can be used at once, and no other item has it', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        wanted,
+        fc.integer({ min: 0, max: 1_500 }),
+        fc.boolean(),
+        async (references, cacheBytes, isCounted) => {
+          const remaining = isCounted ? usesOf(references.filter((one) => one !== undefined)) : undefined;
+          const policy = { ...roomy, cacheBytes };
+          const fetcher = new ChunkFetcher({ readRun: new Reads().read, keys, remaining, policy });
+
+          for await (const { tag, chunk, isAlone } of fetcher.fetch(itemsOf(references))) {
+            const reference = references[tag];
+            expect(chunk).toEqual(reference && bytesOf(reference));
+            if (isAlone === true && chunk instanceof Uint8Array) new Uint8Array(chunk.buffer).fill(0xee);
+          }
+        },
+      ),
+    );
+  });
+
   test('every item comes in its place with its own bytes', async () => {
     await fc.assert(
       fc.asyncProperty(

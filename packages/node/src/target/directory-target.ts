@@ -63,6 +63,11 @@ export interface DirectoryTargetOptions {
   readonly vault?: string;
   /** Directories that another target's `prepare` has made, with their outcomes: their facts are not set here. */
   readonly shared?: SharedDirectories;
+  /**
+   * Writes all content of an entry into an open, empty file, if it takes it on.
+   * @default the content that is given is written
+   */
+  readonly fill?: FillFile | undefined;
   /** Process whose files lie in the target. @default this process */
   readonly process?: ProcessMark;
   /** @default the operating system's */
@@ -70,6 +75,9 @@ export interface DirectoryTargetOptions {
   /** @default those of the system's Python */
   readonly exact?: ExactFacts;
 }
+
+/** @returns false when the file has to be written by its target, over what may be there of it already. */
+export type FillFile = (entry: SourceEntry, fd: number) => Promise<boolean>;
 
 /** Outcomes of directories that several workers write into, by their paths in latin1 without a `/` at their end. */
 export type SharedDirectories = ReadonlyMap<string, WriteOutcome>;
@@ -117,6 +125,7 @@ export class DirectoryTarget implements RestoreTarget {
   readonly #exact: ExactFacts;
   readonly #staging: StagingNames;
   readonly #shared: SharedDirectories;
+  readonly #fill: FillFile | undefined;
   readonly #directories: TargetDirectories;
   /** Directories whose facts wait for `finish`. */
   readonly #pending = new Map<RawPath, Placed>();
@@ -151,6 +160,7 @@ export class DirectoryTarget implements RestoreTarget {
     this.#exact = options.exact ?? new ExactFacts();
     this.#staging = new StagingNames(mark, random);
     this.#shared = options.shared ?? new Map();
+    this.#fill = options.fill;
     const forbidden = vault === undefined ? undefined : findDirectoryIdentity(vault);
     const directories = new TargetDirectories(this.#root, this.#staging, forbidden);
     this.#directories = directories;
@@ -425,7 +435,10 @@ export class DirectoryTarget implements RestoreTarget {
       return staged;
     };
     try {
-      for await (const piece of content) {
+      // Nothing is compared with what is there.
+      const fill = old === undefined && (rule !== 'never' || existing === undefined) ? this.#fill : undefined;
+      const isFilled = fill !== undefined && (await stage().fill(entry.size, async (fd) => fill(entry, fd)));
+      for await (const piece of isFilled ? [] : content) {
         signal?.throwIfAborted();
         if (old?.startsWithNext(piece) === true) continue;
         if (rule === 'never' && existing !== undefined && old?.lacksOnly !== true) return 'kept';

@@ -7,7 +7,6 @@ import {
   readSync,
   renameSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
@@ -19,10 +18,8 @@ import { factsOf } from '../file-facts.ts';
 import { isUnsupported } from '../file-system-calls.ts';
 import type { FileSystemCalls } from '../file-system-calls.ts';
 import { claimPathOf } from './staging-names.ts';
-import { isZero } from '../zeros.ts';
+import { writeUnlessZero } from './write-unless-zero.ts';
 
-/** Shortest run of zeros that becomes a hole, as a hole saves whole blocks of the file system only. */
-const holeBytesLeast = 4096;
 const copyBytes = 256 * 1024;
 
 /**
@@ -107,11 +104,16 @@ export class StagedFile {
 
   /** Appends bytes, which the caller may reuse when this returns. */
   append(bytes: Uint8Array): void {
-    this.#hole = bytes.length >= holeBytesLeast && isZero(bytes);
-    for (let written = 0; !this.#hole && written < bytes.length;) {
-      written += writeSync(this.#fd, bytes, written, bytes.length - written, this.#position + written);
-    }
+    this.#hole = !writeUnlessZero(this.#fd, bytes, this.#position);
     this.#position += bytes.length;
+  }
+
+  /** Has all of it written by others. @returns false if they failed: it is to be appended from the beginning. */
+  async fill(bytes: number, write: (fd: number) => Promise<boolean>): Promise<boolean> {
+    if (!(await write(this.#fd))) return false;
+    this.#position = bytes;
+    this.#hole = true;
+    return true;
   }
 
   appendFrom(fd: number, length: number): void {

@@ -4,14 +4,15 @@ import {
   shardFromJson,
   VaultKeys,
   type RestoreOutcome,
-  type RestoreShard,
   type Root,
   type ShardJson,
   type VaultSecrets,
 } from '@holdfast/engine';
 import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
 import { protectTask, type ProtectedShard, type ProtectJob } from './protect-task.ts';
+import type { RestoreTask } from './restore-queue.ts';
 import { type DirectoryRestore, restorerOf } from './restore-shards.ts';
+import { helpToFill } from './shared-file.ts';
 import { serveTasks, type TaskReports } from './worker-tasks.ts';
 
 /** First message to a worker of a backup or a restore. A worker has the vault's keys in memory, as its parent has. */
@@ -33,6 +34,13 @@ serveTasks(async (initial: unknown) => {
     return async (task: unknown, reports: TaskReports): Promise<ProtectedShard> =>
       protectTask(opened, job, shardFromJson(task as ShardJson), reports);
   }
-  const restore = restorerOf(new PointReader(services.store, keys, job.root), job.restore);
-  return async (task: unknown): Promise<RestoreOutcome> => restore(task as RestoreShard);
+  const reader = new PointReader(services.store, keys, job.root);
+  let asking: TaskReports | undefined;
+  const restore = restorerOf(reader, job.restore, (file) => asking?.tell(file));
+  return async (given: unknown, reports: TaskReports): Promise<RestoreOutcome | undefined> => {
+    const task = given as RestoreTask;
+    if ('help' in task) return helpToFill(reader, task.help).then(() => undefined);
+    asking = reports;
+    return restore(task.shard);
+  };
 });

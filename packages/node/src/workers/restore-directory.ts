@@ -22,7 +22,9 @@ import { DirectoryTarget } from '../target/directory-target.ts';
 import type { DirectoryWork } from './directory-worker.ts';
 import { localCaller, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
 import { systemRandom } from '../system-ports.ts';
+import { RestoreQueue, type RestoreTask } from './restore-queue.ts';
 import { type DirectoryRestore, restorerOf } from './restore-shards.ts';
+import type { SharedFile } from './shared-file.ts';
 import { WarmWorkers } from './warm-workers.ts';
 import { directoryWorkerModule } from './worker-module.ts';
 import { runPool } from './worker-pool.ts';
@@ -82,19 +84,22 @@ async function restoreShards(
   options: RestoreDirectoryOptions,
   warm: WarmWorkers | undefined,
 ): Promise<ShardOutcome> {
-  const { vault, directory, overwrite, workers, signal, paths } = options;
+  const { vault, directory, overwrite, signal, paths, limits = localRestoreLimits } = options;
   const shards = await cut(reader, options);
   const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root });
   const split = await splitDirectories(reader, shards, signal);
   return thenFinish(target, async () => {
     const above = directoriesAbove(paths ?? []);
     const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
-    const job = { directory, vaultRoot: vault.root, overwrite, paths, shared };
+    const workers = target.foldsNames() ? 1 : options.workers;
+    const shareAboveBytes = workers > 1 ? limits.bytes : undefined;
+    const job = { directory, vaultRoot: vault.root, overwrite, paths, shared, shareAboveBytes };
+    const queue = new RestoreQueue(shards);
     const parts =
       warm === undefined
         ? restoreHere(reader, job, shards, signal)
-        : runPool<DirectoryWork, RestoreShard, ShardOutcome>({
-            workers: target.foldsNames() ? 1 : workers,
+        : runPool<DirectoryWork, RestoreTask, ShardOutcome | undefined>({
+            workers,
             warm,
             module: directoryWorkerModule,
             initial: {
@@ -102,12 +107,16 @@ async function restoreShards(
               secrets: await reader.keys.export(),
               job: { kind: 'restore', root: reader.root, restore: job },
             },
-            tasks: shards,
+            tasks: queue.tasks(),
             order: 'done',
+            onNews: (news) => queue.addFile(news as SharedFile),
             signal,
           });
     let sum = nothingRestored;
     for await (const part of parts) {
+      // Of a worker that has helped another one, whose outcome has the file.
+      if (part === undefined) continue;
+      queue.endShard();
       sum = addOutcomes(sum, part);
       options.onProgress?.({ step: 'restore', files: sum.files, bytes: sum.bytes });
     }

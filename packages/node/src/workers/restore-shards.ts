@@ -9,7 +9,8 @@ import {
 } from '@holdfast/engine';
 import type { OverwriteRule } from '@holdfast/engine/model';
 import { systemRandom } from '../system-ports.ts';
-import { DirectoryTarget, type SharedDirectories } from '../target/directory-target.ts';
+import { DirectoryTarget, type FillFile, type SharedDirectories } from '../target/directory-target.ts';
+import { fillWithOthers, type SharedFile } from './shared-file.ts';
 
 /** A restore as each of its workers has to know it. */
 export interface DirectoryRestore {
@@ -22,6 +23,8 @@ export interface DirectoryRestore {
   readonly paths: readonly string[] | undefined;
   /** Directories whose facts are set when all workers are done. */
   readonly shared: SharedDirectories;
+  /** Files above this size are filled by all workers, each a quarter of it at a time. @default each file by one */
+  readonly shareAboveBytes?: number | undefined;
 }
 
 /** Little is read ahead, as a disk answers at once and the memory of several workers is limited. */
@@ -33,15 +36,33 @@ const localFetch: FetchPolicy = {
   run: { maxRunBytes: 4 * 2 ** 20, maxGapBytes: 32 * 2 ** 10, maxWaste: 0.05 },
 };
 
+/** Stretches that a file is cut into at most, whatever its size: each worker has the list in memory. */
+const mostStretches = 1_024;
+
 /**
  * A worker's part of a restore into a directory, one shard after the other, with one target: it knows which names are
  * taken and which directories it made, and looks for leftovers once.
+ * @param askForHelp - tells other threads of a large file that they can help to fill. @default nobody helps
  */
 export function restorerOf(
   reader: PointReader,
-  { directory, vaultRoot, overwrite, paths, shared }: DirectoryRestore,
+  { directory, vaultRoot, overwrite, paths, shared, shareAboveBytes }: DirectoryRestore,
+  askForHelp?: (file: SharedFile) => void,
 ): (shard: RestoreShard, signal?: AbortSignal) => Promise<RestoreOutcome> {
-  const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vaultRoot, shared });
+  const fill: FillFile | undefined =
+    askForHelp &&
+    (async ({ path, size }, fd) => {
+      if (shareAboveBytes === undefined || size <= shareAboveBytes) return false;
+      const stretchBytes = Math.max(shareAboveBytes / 4, size / mostStretches);
+      return fillWithOthers(reader, { path, fd, stretchBytes }, askForHelp);
+    });
+  const target = new DirectoryTarget({
+    root: directory,
+    random: systemRandom,
+    vault: vaultRoot,
+    shared,
+    fill,
+  });
   return async (shard, signal) =>
     restoreRange(reader, {
       range: keysOfRestoreShard(shard),

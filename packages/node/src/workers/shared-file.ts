@@ -1,0 +1,109 @@
+import {
+  BackupError,
+  type ContentStretch,
+  cutContent,
+  type FetchPolicy,
+  type PointReader,
+  readContent,
+} from '@holdfast/engine';
+import { errnoOf } from '../errno.ts';
+import { writeUnlessZero } from '../target/write-unless-zero.ts';
+
+/** Places of the counters that the threads share. */
+const taken = 0;
+const writing = 1;
+const failed = 2;
+
+/** A file that several threads of this process fill, as each of them has to know it. */
+export interface SharedFile {
+  /** In the point. */
+  readonly path: Uint8Array;
+  /** Of the open file; its owner closes it when nobody writes any more. */
+  readonly fd: number;
+  readonly stretches: readonly ContentStretch[];
+  readonly counters: Int32Array<SharedArrayBuffer>;
+}
+
+/** Little is read ahead: the owner holds its own window of what it would have read alone. Some 20 MiB for each thread. */
+const sharedFetch: FetchPolicy = {
+  windowBytes: 4 * 2 ** 20,
+  windowItems: 4_096,
+  cacheBytes: 4 * 2 ** 20,
+  runsAtOnce: 2,
+  run: { maxRunBytes: 4 * 2 ** 20, maxGapBytes: 32 * 2 ** 10, maxWaste: 0.05 },
+};
+
+/**
+ * Fills an open, empty file with a file's content, with the help of other threads: whoever is free takes the next stretch.
+ * Only verified bytes are written, each where it belongs; zeros become holes, also at the end. When the promise settles,
+ * nobody else writes.
+ * @param ask - tells the others, who may come or not.
+ * @returns false when a stretch could not be read or written: whoever writes the file alone finds out why.
+ */
+export async function fillWithOthers(
+  reader: PointReader,
+  {
+    path,
+    fd,
+    stretchBytes,
+  }: { readonly path: Uint8Array; readonly fd: number; readonly stretchBytes: number },
+  ask: (file: SharedFile) => void,
+): Promise<boolean> {
+  let stretches: readonly ContentStretch[];
+  try {
+    stretches = await cutContent(reader, path, stretchBytes);
+  } catch (error) {
+    if (error instanceof BackupError) return false;
+    throw error;
+  }
+  const counters = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+  const file = { path, fd, stretches, counters };
+  ask(file);
+  try {
+    await helpToFill(reader, file);
+  } finally {
+    Atomics.store(counters, taken, stretches.length);
+    await othersEnd(counters);
+  }
+  return Atomics.load(counters, failed) === 0;
+}
+
+/** Tells whether a file has stretches that nobody has taken. */
+export function isOpen({ counters, stretches }: SharedFile): boolean {
+  return Atomics.load(counters, taken) < stretches.length;
+}
+
+/** Writes stretches of a file that a thread of this process has opened, until none is left. */
+export async function helpToFill(reader: PointReader, file: SharedFile): Promise<void> {
+  const { counters, stretches } = file;
+  // Before a stretch is taken: the owner closes the file when none is left and nobody writes.
+  Atomics.add(counters, writing, 1);
+  try {
+    for (;;) {
+      const stretch = stretches[Atomics.add(counters, taken, 1)];
+      if (stretch === undefined) return;
+      await writeStretch(reader, file, stretch);
+    }
+  } catch (error) {
+    Atomics.store(counters, failed, 1);
+    Atomics.store(counters, taken, stretches.length);
+    if (!(error instanceof BackupError) && errnoOf(error) === undefined) throw error;
+  } finally {
+    Atomics.sub(counters, writing, 1);
+    Atomics.notify(counters, writing);
+  }
+}
+
+async function othersEnd(counters: SharedFile['counters']): Promise<void> {
+  for (let left = Atomics.load(counters, writing); left > 0; left = Atomics.load(counters, writing))
+    await Atomics.waitAsync(counters, writing, left).value;
+}
+
+async function writeStretch(
+  reader: PointReader,
+  { path, fd }: SharedFile,
+  stretch: ContentStretch,
+): Promise<void> {
+  for await (const { offset, bytes } of readContent(reader, path, stretch, sharedFetch))
+    writeUnlessZero(fd, bytes, offset);
+}
