@@ -191,7 +191,6 @@ export {
 } from './restore/diff-volumes.ts';
 export { diffPoints, listEntries, type ListedEntry, type PointDifference } from './restore/browse.ts';
 export {
-  cutByPages,
   keysOfRestoreShard,
   pathRangeOf,
   type PlannedItem,

@@ -202,17 +202,6 @@ function readingOf(
   return { workers, isLocal, isInSnapshots, storageClass: root.container?.storageClass };
 }
 
-/** Cuts a whole point by its inner pages alone: quickly, into parts about as large as the limits. */
-export async function cutByPages(
-  reader: PointReader,
-  limits: ShardLimits,
-  signal?: AbortSignal,
-): Promise<RestoreShard[]> {
-  const planning = nothingPlanned();
-  if (reader.manifest.entries > 0) await cutSome(reader, limits, planning, () => false, signal);
-  return planning.shards;
-}
-
 /** @returns true when all cuts are made. */
 async function cutSome(
   { root, manifest }: PointReader,

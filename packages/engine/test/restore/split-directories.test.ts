@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cutByPages, planRestore, planSomeRestore } from '../../src/restore/plan-restore.ts';
+import { planRestore, planSomeRestore } from '../../src/restore/plan-restore.ts';
 import { splitDirectories } from '../../src/restore/split-directories.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import { Harness } from '../runs/harness.ts';
@@ -47,7 +47,8 @@ test('names every directory whose content another shard restores, wherever pages
   const files = names.flatMap((name) => Array.from({ length: 30 }, (_, at) => `${name}${at}`));
   const reader = await pointOf([...names, ...files]);
 
-  const shards = await cutByPages(reader, { ...noLimit, files: 200 });
+  const options = { limits: { ...noLimit, files: 200 }, workers: 2, exactEntries: 0 };
+  const { shards } = await planRestore(reader, options);
   const { restored: split } = await splitDirectories(reader, shards);
 
   expect(shards.length).toBeGreaterThan(4);
@@ -74,5 +75,7 @@ test('makes the same cuts over several calls as in one', async () => {
 });
 
 test('cuts a point without entries into nothing', async () => {
-  expect(await cutByPages(await pointOf([]), noLimit)).toEqual([]);
+  const { shards } = await planRestore(await pointOf([]), { limits: noLimit, workers: 2, exactEntries: 0 });
+
+  expect(shards).toEqual([]);
 });

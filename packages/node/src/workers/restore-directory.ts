@@ -3,7 +3,7 @@ import {
   addOutcomes,
   AuditLog,
   type AuditRecord,
-  cutByPages,
+  isDamage,
   openVault,
   newId,
   nothingRestored,
@@ -42,6 +42,12 @@ export interface RestoreDirectoryOptions {
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
+
+/**
+ * Entries of a point up to which it is cut by the sizes of its files: a page has some hundred of them, so that the parts
+ * of a small point would be unequal. With more, reading them all would keep the workers waiting.
+ */
+const exactEntries = 2_000;
 
 const localRestoreLimits: ShardLimits = { files: 4_000, bytes: 128 * 2 ** 20 };
 
@@ -139,8 +145,14 @@ async function cut(
   reader: PointReader,
   { paths, workers, limits = localRestoreLimits, signal }: RestoreDirectoryOptions,
 ): Promise<readonly RestoreShard[]> {
-  if (paths === undefined) return cutByPages(reader, limits, signal);
-  return (await planRestore(reader, { limits, workers, paths, signal })).shards;
+  const options = { limits, workers, paths, signal };
+  try {
+    return (await planRestore(reader, { ...options, exactEntries })).shards;
+  } catch (error) {
+    if (paths !== undefined || !isDamage(error)) throw error;
+    // Parts without the damaged page can still be restored.
+    return (await planRestore(reader, { ...options, exactEntries: 0 })).shards;
+  }
 }
 
 /** Directories above selected paths that are not selected themselves: several workers may write into them, too. */
