@@ -216,7 +216,7 @@ export type { KeyRange } from './manifest/tuple-key.ts';
 export { splitDirectories, type SplitDirectories } from './restore/split-directories.ts';
 export type { RestoreQuote } from './restore/quote.ts';
 export type { FetchPolicy } from './restore/chunk-fetcher.ts';
-export { type ContentStretch, cutContent, readContent } from './restore/content-stretches.ts';
+export { type ContentStretch, cutContent, readContentStretch } from './restore/content-stretches.ts';
 export { addOutcomes, joinKept, nothingRestored } from './restore/restore-outcome.ts';
 export { restorePoint } from './restore/restore-point.ts';
 export { FactCounts, type FactCount } from './fact-counts.ts';

@@ -26,7 +26,7 @@ import { beforeAll, expect, test } from 'vitest';
 
 import { systemClock } from '../src/index.ts';
 import { restorerOf } from '../src/workers/restore-shards.ts';
-import { helpToFill, isOpen, type SharedFile } from '../src/workers/shared-file.ts';
+import { helpToFill, hasUntaken, type SharedFile } from '../src/workers/shared-file.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 const mebibyte = 2 ** 20;
@@ -112,7 +112,7 @@ test('who comes too late writes nothing', async () => {
     asked: [file],
   } = await restore(directory);
 
-  expect(file && isOpen(file)).toBe(false);
+  expect(file && hasUntaken(file)).toBe(false);
   // The number may be that of another file by now.
   await helpToFill(readerWith({ kind: 'kill', call: 1 }), file as SharedFile);
 });

@@ -53,7 +53,7 @@ export async function cutContent(
  * @throws {@link StoredBytesDamagedError} a page is damaged, or the part is not there.
  * @throws {@link BackupError} of a chunk that cannot be had.
  */
-export async function* readContent(
+export async function* readContentStretch(
   reader: PointReader,
   path: Uint8Array,
   stretch: ContentStretch,

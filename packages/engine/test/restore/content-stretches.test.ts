@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { utf8 } from '../../src/bytes.ts';
 import { StoredBytesDamagedError } from '../../src/errors.ts';
-import { cutContent, readContent, type ContentStretch } from '../../src/restore/content-stretches.ts';
+import { cutContent, readContentStretch, type ContentStretch } from '../../src/restore/content-stretches.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { Harness } from '../runs/harness.ts';
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
 async function read(stretch: ContentStretch): Promise<Uint8Array> {
   const policy = { windowBytes: 2 ** 20, windowItems: 100, cacheBytes: 2 ** 20, runsAtOnce: 1 };
   const bytes = new Uint8Array(stretch.to - stretch.from);
-  for await (const piece of readContent(reader, path, stretch, policy))
+  for await (const piece of readContentStretch(reader, path, stretch, policy))
     bytes.set(piece.bytes, piece.offset - stretch.from);
   return bytes;
 }

@@ -1,5 +1,5 @@
 import type { RestoreShard } from '@holdfast/engine';
-import { isOpen, type SharedFile } from './shared-file.ts';
+import { hasUntaken, type SharedFile } from './shared-file.ts';
 
 /** A worker's task: a shard, or to help another worker with a file of its shard. */
 export type RestoreTask = { readonly shard: RestoreShard } | { readonly help: SharedFile };
@@ -34,7 +34,7 @@ export class RestoreQueue {
   async *tasks(): AsyncGenerator<RestoreTask, void, undefined> {
     while (this.#done < this.#shards.length) {
       const shard = this.#shards[this.#given];
-      this.#files = this.#files.filter(isOpen);
+      this.#files = this.#files.filter(hasUntaken);
       const [help] = this.#files;
       if (shard !== undefined) {
         this.#given += 1;

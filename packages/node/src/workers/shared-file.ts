@@ -4,7 +4,7 @@ import {
   cutContent,
   type FetchPolicy,
   type PointReader,
-  readContent,
+  readContentStretch,
 } from '@holdfast/engine';
 import { errnoOf } from '../errno.ts';
 import { writeUnlessZero } from '../target/write-unless-zero.ts';
@@ -69,7 +69,7 @@ export async function fillWithOthers(
 }
 
 /** Tells whether a file has stretches that nobody has taken. */
-export function isOpen({ counters, stretches }: SharedFile): boolean {
+export function hasUntaken({ counters, stretches }: SharedFile): boolean {
   return Atomics.load(counters, taken) < stretches.length;
 }
 
@@ -104,6 +104,6 @@ async function writeStretch(
   { path, fd }: SharedFile,
   stretch: ContentStretch,
 ): Promise<void> {
-  for await (const { offset, bytes } of readContent(reader, path, stretch, sharedFetch))
+  for await (const { offset, bytes } of readContentStretch(reader, path, stretch, sharedFetch))
     writeUnlessZero(fd, bytes, offset);
 }
