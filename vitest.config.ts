@@ -1,3 +1,4 @@
+import { existsSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { defineConfig } from 'vitest/config';
@@ -25,6 +26,8 @@ const alone = ['packages/node/test/{directory-folding,sqlite-flush}.test.ts'];
  * starting a program takes the longer the more that other tests have left in a process.
  */
 const ofDisks = ['packages/{disk,image-files}/test/**/*.test.ts', 'localstack/test/**/*.test.ts'];
+/** Images of disks lie in memory, of which they take 130 MiB, where the system has room there: nothing of them need last. */
+const ofDisksEnv = process.env['TMPDIR'] === undefined && hasRoom('/dev/shm') ? { TMPDIR: '/dev/shm' } : {};
 /**
  * Has V8 count buffers as it counts the heap. Without it, V8 collects all of the heap at every 64 MB of buffers, however
  * short they live, which takes a quarter of the time of the engine's tests.
@@ -71,6 +74,7 @@ export default defineConfig({
           ...sharing,
           name: 'unit-disks',
           include: ofDisks,
+          env: ofDisksEnv,
           setupFiles: ['test/support/seed.ts'],
           sequence,
         },
@@ -97,3 +101,10 @@ export default defineConfig({
     ],
   },
 });
+
+/** True of a folder on whose file system two GiB are free; containers often have 64 MiB. */
+function hasRoom(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize >= 2 ** 31;
+}
