@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
 import { holdfast } from './support/command-line.ts';
-import { describeUnless, findGap } from '../support/gaps.ts';
+import { describeUnless, findGap, testUnless } from '../support/gaps.ts';
 import { patienceMs } from '../support/patience.ts';
 import { arnOfBucket, listPoints, newestRun } from './support/cycles.ts';
 import { assembly, openApp } from './support/deployed.ts';
@@ -341,8 +341,9 @@ describe('the command line, over the wire', () => {
     }
   });
 
-  // Where the application is synthesized only to be deployed, its templates are gone by now.
-  test.skipIf(assembly === undefined)('finds nothing that a second deployment would change', async () => {
+  const noTemplates =
+    assembly === undefined ? 'templates are kept where npm run test:e2e made them' : undefined;
+  testUnless(noTemplates)('finds nothing that a second deployment would change', async () => {
     const { out } = await holdfast('doctor', '--templates', assembly ?? '', '--json');
 
     const { stacks } = JSON.parse(out) as { stacks: readonly { refused: unknown[]; changes: unknown[] }[] };
