@@ -2,11 +2,12 @@ import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
 import { startFixture } from './gateway-fixture.ts';
 
-/** An emulator with one object, which takes no notice of conditions. */
+/** An emulator with one object, which knows no conditions. */
 async function connect() {
-  const fixture = await startFixture(({ method, path }, response) => {
+  const fixture = await startFixture(({ method, path, headers }, response) => {
     const isThere = path.startsWith('/vault/there');
-    if (path.startsWith('/vault/hidden')) response.writeHead(method === 'HEAD' ? 403 : 204);
+    if (headers['if-match'] !== undefined) response.writeHead(501);
+    else if (path.startsWith('/vault/hidden')) response.writeHead(method === 'HEAD' ? 403 : 204);
     else if (method === 'HEAD') response.writeHead(isThere ? 200 : 404, isThere ? { etag: '"abc"' } : {});
     else response.writeHead(204, { 'x-amz-delete-marker': 'true' });
     response.end();
