@@ -333,7 +333,10 @@ export class CliUnderTest {
             findTemplate: async (stack) => this.templates[stack],
             listPhysicalIds: async (stack) =>
               new Map(
-                Object.keys(this.templates[stack]?.Resources ?? {}).map((id) => [id, `${stack}-${id}`]),
+                Object.entries(this.templates[stack]?.Resources ?? {})
+                  // Conditions of no template hold here.
+                  .filter(([, { Condition }]) => Condition === undefined)
+                  .map(([id]) => [id, `${stack}-${id}`]),
               ),
             findPlace: async () => ({ partition: 'aws', region: 'eu-west-1', account: '111122223333' }),
             openRoles: async () => this.roles,

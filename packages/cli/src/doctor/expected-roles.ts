@@ -1,4 +1,5 @@
 import type { RoleUser } from '@holdfast/aws/iam';
+import { InvalidInputError } from '@holdfast/engine';
 import { statementsOf, type Statement } from './policy-rights.ts';
 import type { DeployedStack, TemplateValues } from './template-values.ts';
 
@@ -59,16 +60,17 @@ export function expectedRoles(
   values: TemplateValues,
 ): readonly ExpectedRole[] {
   const resources = stacks.flatMap((stack) =>
-    Object.entries(stack.template.Resources).map(([id, { Type, Properties = {} }]): Resource => ({
-      name: id.replace(/[0-9A-F]{8}$/, ''),
-      type: Type,
-      physicalId: stack.physicalIds.get(id) ?? '',
-      resolve: (...path) => values.resolve(stack, partAt(Properties, path)),
-    })),
+    Object.entries(stack.template.Resources).flatMap(([id, { Type, Properties = {} }]): Resource[] => {
+      const physicalId = stack.physicalIds.get(id);
+      // One whose condition does not hold was never made.
+      if (physicalId === undefined) return [];
+      const resolve: Resource['resolve'] = (...path) => values.resolve(stack, partAt(Properties, path));
+      return [{ name: id.replace(/[0-9A-F]{8}$/, ''), type: Type, physicalId, resolve }];
+    }),
   );
   const of = (...types: readonly string[]) => resources.filter(({ type }) => types.includes(type));
   const users = resources.flatMap((resource) => {
-    const user = userOf(resource);
+    const user = ofOurs(() => userOf(resource));
     return user === undefined ? [] : [user];
   });
   return of('AWS::IAM::Role').map((role) => {
@@ -85,7 +87,9 @@ export function expectedRoles(
 }
 
 function declaredOf({ physicalId, resolve }: Resource, policies: readonly Resource[]): Declared {
-  const given = policies.filter((policy) => listOf(policy.resolve('Roles')).includes(physicalId));
+  const given = policies.filter((policy) =>
+    listOf(ofOurs(() => policy.resolve('Roles'))).includes(physicalId),
+  );
   const inline = [
     ...given
       .filter(({ type }) => type === 'AWS::IAM::Policy')
@@ -147,6 +151,16 @@ function userOf({
 /** The name of a role by its ARN, which may have a path. */
 export function roleNameOf(arn: string): string {
   return arn.replace(/^.*\//, '');
+}
+
+/** `undefined` where the template alone does not tell: one of these roles it tells, so another application's is meant. */
+function ofOurs<Found>(find: () => Found): Found | undefined {
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof InvalidInputError) return undefined;
+    throw error;
+  }
 }
 
 function partAt(value: unknown, path: readonly string[]): unknown {

@@ -430,6 +430,24 @@ test('does not know a role whose policy has a value that the template alone does
   });
 });
 
+test('knows its roles beside those of another application in its stack, whose values the template alone does not tell', async () => {
+  const Roles = [{ Ref: 'RoleNameParameter' }];
+  const Resources = {
+    ...pipeline.Resources,
+    OfOthers: ofFunction({ Handler: 'index.handler', Role: { 'Fn::ImportValue': 'others:role' } }),
+    RoleOfOthers: { Type: 'AWS::IAM::Role', Condition: 'IsTest', Properties: {} },
+    PolicyOfOthers: {
+      Type: 'AWS::IAM::Policy',
+      Properties: { PolicyName: 'P', Roles, PolicyDocument: { Statement: [everything] } },
+    },
+  };
+  cli.templates = { ...cli.templates, HoldfastPipeline: { Resources } };
+  expect(await attention()).toEqual({});
+
+  account({ policies: [inline(get)] });
+  expect(Object.keys(await attention())).toEqual(['permissions of protect-shard']);
+});
+
 test('says so where the clock is off, and where a runtime comes to its end', async () => {
   cli.executions.cycles = [
     { name: 'maintenance', status: 'succeeded', startedAt: new Date('2028-01-01T05:00:00Z') },
