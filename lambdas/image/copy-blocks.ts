@@ -21,7 +21,7 @@ export const copyBlocksStep = defineStep(
   imageSteps,
   'copy-blocks',
   z.object({ runId, shard: BlockShardReference }),
-  async (services, { runId: id, shard }): Promise<CopyBlocksOutput> => {
+  async (services, { runId: id, shard }, { timeLeftMs }): Promise<CopyBlocksOutput> => {
     const { blocks, throttledCalls, log } = services;
     const run = await getRunPlan(services.work, id);
     const keys = await services.openKeys();
@@ -42,7 +42,7 @@ export const copyBlocksStep = defineStep(
         signal,
       });
       const { readBytes, newBytes, storedBytes } = counts;
-      await part.end({ files: 0, bytes: readBytes });
+      await part.end({ files: 0, bytes: readBytes }, timeLeftMs());
       const output = { index: shard.index, throttledCalls: throttled };
       log.info('copied a shard of blocks', { runId: run.runId, ...output, readBytes, newBytes, storedBytes });
       return output;

@@ -17,7 +17,7 @@ export const protectShardStep = defineStep(
   protectSteps,
   'protect-shard',
   ProtectShardInput,
-  async (services, input): Promise<{ readonly index: number }> => {
+  async (services, input, { timeLeftMs }): Promise<{ readonly index: number }> => {
     const { plans, openSource, log } = services;
     const shard = shardFromJson(input.shard);
     const run = await getRunPlan(services.work, input.runId);
@@ -39,7 +39,7 @@ export const protectShardStep = defineStep(
         signal,
       });
       const { files, filesChanged, readBytes, storedBytes } = counts;
-      await part.end({ files, bytes: readBytes });
+      await part.end({ files, bytes: readBytes }, timeLeftMs());
       const numbers = { files, filesChanged, readBytes, storedBytes, warnings: warnings.length };
       log.info('protected a shard', { runId: run.runId, index: shard.index, ...numbers });
       return { index: shard.index };

@@ -96,12 +96,12 @@ export const restoreShardStep = defineKeptLoop(
     const outcome = outcomeWith(did);
     const state = progressOf(did);
     if (state !== undefined) {
-      await part.end(done);
+      await part.end(done, timeLeftMs());
       log.info('restored a part of a shard', { restoreId, index, files: outcome.files });
       return { index, done: false, state } as const;
     }
     await putJson(work, restoreFiles.result(restoreId, index), outcome);
-    await part.end({ files: outcome.files, bytes: Math.max(done.bytes, outcome.bytes) });
+    await part.end({ files: outcome.files, bytes: Math.max(done.bytes, outcome.bytes) }, timeLeftMs());
     const { files, bytes, written, kept, same, failed } = outcome;
     const numbers = { files, bytes, written, kept, same, failed: failed.length };
     log.info('restored a shard', { restoreId, index, ...numbers });

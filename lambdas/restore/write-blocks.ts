@@ -33,7 +33,7 @@ export const writeBlocksStep = defineKeptLoop(
     keptAs: ({ restoreId, shard }) => restoreFiles.progress(restoreId, shard.index),
     handOnBeforeMs,
   },
-  async (services, { restoreId, shard }, { before, shouldStop }) => {
+  async (services, { restoreId, shard }, { before, shouldStop, timeLeftMs }) => {
     const { store, work, openKeys, snapshots: writer, blocks: source, throttledCalls, log } = services;
     const throttledBefore = throttledCalls();
     const { index, volume: name, to } = shard;
@@ -59,7 +59,7 @@ export const writeBlocksStep = defineKeptLoop(
     const sum = addWritten(before?.written, { ...did, throttledCalls: throttledCalls() - throttledBefore });
     const { blocks, sameBlocks: same, throttledCalls: throttled } = sum;
     log.info('wrote blocks', { restoreId, index, snapshot, blocks, same, throttledCalls: throttled });
-    await part.end({ files: 0, bytes: bytesOf(sum) });
+    await part.end({ files: 0, bytes: bytesOf(sum) }, timeLeftMs());
     if (did.next !== undefined)
       return { index, done: false, state: { next: did.next, written: sum } } as const;
     await putJson(work, restoreFiles.result(restoreId, index), sum);

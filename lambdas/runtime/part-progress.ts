@@ -3,8 +3,10 @@ import { safety } from '@holdfast/engine/model';
 import { answerWithin } from './answer-within.ts';
 import type { Logger } from './logger.ts';
 
-/** A call waits no longer than this for its last report to be taken. */
-const longestReportMs = 1_000;
+/** A call waits no longer than this for its last report to be taken; the first one of a function also opens a connection. */
+const longestReportMs = 5_000;
+/** Part of a call's time that is left for its answer to get out. */
+const spareMs = 1_000;
 
 interface Reporting {
   readonly progress: Pick<ProgressReports, 'report'>;
@@ -15,8 +17,11 @@ interface Reporting {
 export interface PartProgress {
   /** To be called as work goes on, with what was done of the part so far; reports from time to time, never waits or throws. */
   readonly note: (done: WorkAmount) => void;
-  /** Says what the part came to by the end of a call, however short, or the sum of all would lack it. Never throws. */
-  readonly end: (done: WorkAmount) => Promise<void>;
+  /**
+   * Says what the part came to by the end of a call, however short, or the sum of all would lack it. Never throws, and
+   * takes none of the last second of the call.
+   */
+  readonly end: (done: WorkAmount, timeLeftMs: number) => Promise<void>;
 }
 
 /**
@@ -46,8 +51,10 @@ export function followPart({ progress, clock, log }: Reporting, workId: string, 
       saidMs = clock.elapsedMs();
       running = report(done);
     },
-    end: async (done) => {
-      await answerWithin(longestReportMs, async () => report(done)).catch(fail);
+    end: async (done, timeLeftMs) => {
+      await answerWithin(Math.min(longestReportMs, timeLeftMs - spareMs), async () => report(done)).catch(
+        fail,
+      );
     },
   };
 }

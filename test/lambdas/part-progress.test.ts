@@ -4,6 +4,8 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import type { LogFields } from '../../lambdas/runtime/logger.ts';
 import { followPart, noteTotal } from '../../lambdas/runtime/part-progress.ts';
 
+const minuteMs = 60_000;
+
 let clock: FakeClock;
 let progress: MemoryProgress;
 let lines: [string, LogFields?][];
@@ -42,11 +44,11 @@ test('reports ten seconds after a call began at the earliest, and then not more 
 });
 
 test('says at the end of a call what it came to, and a call that is repeated from the beginning counts once', async () => {
-  await follow().end({ files: 5, bytes: 50 });
+  await follow().end({ files: 5, bytes: 50 }, minuteMs);
   const again = follow();
   clock.advance(20_000);
   again.note({ files: 1, bytes: 10 });
-  await again.end({ files: 5, bytes: 50 });
+  await again.end({ files: 5, bytes: 50 }, minuteMs);
 
   expect(await progress.find('a')).toEqual({ files: 5, bytes: 50 });
 });
@@ -70,7 +72,7 @@ test('a catalog that refuses ends nothing, and is one line in the log', async ()
 
   clock.advance(20_000);
   part.note({ files: 1, bytes: 1 });
-  await part.end({ files: 1, bytes: 1 });
+  await part.end({ files: 1, bytes: 1 }, minuteMs);
   await noteTotal({ catalog: { progress }, clock, log }, 'a', { files: 1 });
 
   expect(lines).toEqual([
@@ -79,12 +81,16 @@ test('a catalog that refuses ends nothing, and is one line in the log', async ()
   ]);
 });
 
-test('a catalog that hangs takes a second of a call, and no more', async () => {
+test.each([
+  ['five seconds of a call', minuteMs, 5_000],
+  ['none of the last second of a call', 3_000, 2_000],
+  ['nothing of a call that ends anyway', 500, 0],
+])('a catalog that hangs takes %s, and no more', async (_, timeLeftMs, waitedMs) => {
   vi.useFakeTimers();
   try {
     progress.report = async () => new Promise(() => {});
-    const ended = follow().end({ files: 1, bytes: 1 });
-    await vi.advanceTimersByTimeAsync(1_000);
+    const ended = follow().end({ files: 1, bytes: 1 }, timeLeftMs);
+    await vi.advanceTimersByTimeAsync(waitedMs);
 
     await ended;
   } finally {
