@@ -6,6 +6,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetBucketTaggingCommand } from '@aws-sdk/client-s3';
 import { makeRoleClients } from '@holdfast/aws/iam';
+import type { RestoreRow, RunId } from '@holdfast/engine';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
@@ -69,6 +70,10 @@ async function run(...argv: string[]): Promise<unknown> {
   }
 }
 
+function bytesOf(state: ExpectedState): number {
+  return [...state.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 async function listUncovered(): Promise<string[]> {
   const { resources } = (await run('coverage')) as {
     resources: readonly { resourceArn: string; coverage: string }[];
@@ -95,6 +100,8 @@ describe('the command line, over the wire', () => {
     expect(uncovered.after).not.toContain(arn);
     const [full] = await listPoints(app, arn);
     expect(full?.type).toBe('full');
+    const all = { files: first.size, bytes: bytesOf(first) };
+    expect(await app.catalog.progress.find(full?.runId as RunId)).toEqual({ ...all, total: all });
   });
 
   test('says what a resource costs, and writes down how its points are locked', async () => {
@@ -116,10 +123,15 @@ describe('the command line, over the wire', () => {
   test('backs up one resource and shows its point', async () => {
     const { point, run: ended } = (await run('backup', commands, '--wait')) as {
       point: { pointId: string; type: string };
-      run: { state: string };
+      run: { runId: RunId; state: string };
     };
 
     expect(ended.state).toBe('completed');
+    const files = bucket.state().size;
+    // An object that is as old as the full may be read again.
+    const bytes = (await listPoints(app, arn)).at(-1)?.counts.readBytes;
+    expect(bytes).toBeGreaterThanOrEqual('changed'.length + 'added'.length);
+    expect(await app.catalog.progress.find(ended.runId)).toEqual({ files, bytes, total: { files } });
     expect(point.type).toBe('incremental');
     expect(await restoreAndCompare(app, point.pointId, bucket.state())).toEqual([]);
   });
@@ -181,9 +193,16 @@ describe('the command line, over the wire', () => {
     const { code } = await holdfast('restore', full?.pointId ?? '', ...target, '--wait');
 
     expect(code).toBe(0);
-    expect([await run('restores', '--resource', commands)].flat()).toEqual(
+    const restores = [await run('restores', '--resource', commands)].flat() as readonly RestoreRow[];
+    expect(restores).toEqual(
       expect.arrayContaining([expect.objectContaining({ pointId: full?.pointId, state: 'completed' })]),
     );
+    const restored = restores.find((one) => one.target.endsWith('/commands/'));
+    const all = { files: first.size, bytes: bytesOf(first) };
+    expect(await run('restores', restored?.restoreId ?? '')).toMatchObject({
+      state: 'completed',
+      progress: { ...all, total: all },
+    });
     expect(await compareBucket(app.s3, testBuckets.restored, 'commands/', first)).toEqual([]);
   });
 
