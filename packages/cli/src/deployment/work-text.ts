@@ -1,4 +1,4 @@
-import { type Catalog, isOfKind, type ReportedWork } from '@holdfast/engine';
+import { BackupError, type Catalog, type ReportedWork } from '@holdfast/engine';
 import { bytesText, countText, durationText, numberText } from '../terminal/text.ts';
 
 /** What workers had reported at a look, and when that was. */
@@ -30,13 +30,13 @@ export function workText({ work, seconds }: WorkLook, first?: WorkLook): string 
     .join(', ');
 }
 
-/** What workers have reported; `undefined` also where the caller may not know, as it only informs. */
+/** What workers have reported; `undefined` also where the catalog does not say, as it only informs and fails nothing. */
 export async function findReported(
   { progress }: Pick<Catalog, 'progress'>,
   workId: string,
 ): Promise<ReportedWork | undefined> {
   return progress.find(workId).catch((error: unknown) => {
-    if (isOfKind(error, 'denied')) return undefined;
+    if (error instanceof BackupError) return undefined;
     throw error;
   });
 }

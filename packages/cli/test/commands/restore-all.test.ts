@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PointId, ResourceArn } from '@holdfast/engine';
+import { type PointId, type ResourceArn, StoreUnavailableError } from '@holdfast/engine';
 import type { RestoreReport } from '@holdfast/engine/model';
 import { expect, onTestFinished, test } from 'vitest';
 import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
@@ -53,6 +53,21 @@ test('restores every resource of a plan after one quote and one yes', async () =
     { point: docs, target: { original: true }, overwrite: 'never' },
     { point: photos, target: { original: true }, overwrite: 'never' },
   ]);
+  expect(code).toBe(0);
+});
+
+test('follows all to their ends where the catalog does not say how far they are', async () => {
+  const { cli } = await backedUp();
+  cli.catalog.progress.find = async () => Promise.reject(new StoreUnavailableError('throttled'));
+  cli.executions.onLook = async (execution, look) => {
+    if (look > 6)
+      cli.executions.end(execution, { status: 'succeeded', output: JSON.stringify({ report: whole }) });
+  };
+
+  const { code, out, err } = await cli.run('restore', '--all', '--to-original', '--yes', '--progress');
+
+  expect(err).toContain('under way: docs');
+  expect(out).toContain('2 of 2 resources restored\n');
   expect(code).toBe(0);
 });
 
