@@ -144,3 +144,14 @@ test('only how something stands is coloured, and colours take no room', () => {
     'done                  c',
   ]);
 });
+
+test('an id in a sentence is left in one piece: what stands beside it is cut first', () => {
+  const columns = [ids('RUN', 8), resources('RESOURCE'), states('STATE'), times('STARTED'), prose('POINT')];
+  const name = 'arn:aws:s3:::pictures-of-the-whole-company';
+  const id = '20261123T020000Z-9ea4';
+  const row = ['6bee27ae', name, 'completed', new Date('2026-11-23T11:59:23Z'), `14 s ${id}`];
+
+  const lines = tableLines(columns, [row], { ...plain, columns: 64 });
+
+  expect(lines.join('\n')).toContain(id);
+});

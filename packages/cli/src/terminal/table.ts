@@ -67,7 +67,8 @@ export function tableLines(
   const natural = shown.map(({ look: { title } }, at) =>
     Math.max(textWidth(title), ...(texts[at] ?? []).map(textWidth)),
   );
-  const widths = room === undefined ? natural : fitWidths(shown, natural, room);
+  const widths =
+    room === undefined ? natural : fitWidths(shown, { natural, least: leastWidths(shown, texts) }, room);
   const heading = shown.map(({ look }, at) =>
     pad(fitText(look.title, widths[at] ?? 0), look, widths[at] ?? 0),
   );
@@ -139,10 +140,22 @@ function shortNames(arns: readonly string[]): readonly string[] {
   return arns.map((arn) => (named.get(shortNameOf(arn))?.size === 1 ? shortNameOf(arn) : arn));
 }
 
+/** Room for the ids of points in sentences: in two pieces nobody can copy one. */
+function leastWidths(
+  columns: readonly { readonly look: Look }[],
+  texts: readonly (readonly string[])[],
+): readonly number[] {
+  return columns.map(({ look: { kind } }, at) => {
+    if (kind !== 'prose') return leastWidth;
+    const words = (texts[at] ?? []).flatMap((text) => text.split(' ')).map(textWidth);
+    return Math.max(leastWidth, ...words.filter((width) => width <= pointDigits));
+  });
+}
+
 /** Widths that fit: of names and sentences the widest is cut first, of the rest only where that does not do. */
 function fitWidths(
   columns: readonly { readonly look: Look }[],
-  natural: readonly number[],
+  { natural, least }: { readonly natural: readonly number[]; readonly least: readonly number[] },
   room: number,
 ): readonly number[] {
   const space = room - gap.length * (natural.length - 1);
@@ -150,7 +163,9 @@ function fitWidths(
   const fits = (widths: readonly number[]): boolean => widths.reduce((sum, width) => sum + width, 0) <= space;
   const widest = Math.max(...natural, leastWidth);
   for (let most = widest; most >= leastWidth; most -= 1) {
-    const widths = natural.map((width, at) => (isCutFirst[at] === true ? Math.min(width, most) : width));
+    const widths = natural.map((width, at) =>
+      isCutFirst[at] === true ? Math.min(width, Math.max(most, least[at] ?? 0)) : width,
+    );
     if (fits(widths)) return widths;
   }
   for (let most = widest; most > 1; most -= 1) {
