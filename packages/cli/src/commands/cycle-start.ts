@@ -1,10 +1,10 @@
 import { newId } from '@holdfast/engine';
-import { BackupType, CycleReport, getPlan } from '@holdfast/engine/model';
+import { BackupType, CycleReport } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { failureText, noteProgress, parseOutput, waitForExecution } from '../deployment/executions.ts';
-import { getDeployedPlans } from '../names/deployed-plans.ts';
+import { getDeployedPlans, resolvePlan } from '../names/deployed-plans.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { choiceOption } from '../terminal/options.ts';
@@ -41,7 +41,7 @@ export const cycleStartCommand = defineCommand({
       .option('--wait', 'wait for the end; ends with 6 where a point is degraded'),
   async run(context, { type, wait }, name) {
     const connection = await context.connect();
-    const plan = getPlan(await getDeployedPlans(connection), name).name;
+    const plan = resolvePlan(await getDeployedPlans(connection), name).name;
     const { services, executions } = connection;
     const { clock, signal, progress } = context;
     const cycleId = `by-hand-${newId(services.random)}`;

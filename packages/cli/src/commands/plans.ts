@@ -5,12 +5,12 @@ import {
   type RunState,
   standings as allStandings,
 } from '@holdfast/engine';
-import { BackupType, findNextRun, getPlan, Plan, type Plans } from '@holdfast/engine/model';
+import { BackupType, findNextRun, Plan, type Plans } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { getDeployedPlans } from '../names/deployed-plans.ts';
+import { getDeployedPlans, resolvePlan } from '../names/deployed-plans.ts';
 import { judgeAll } from '../names/resource-standing.ts';
 import { prose, resources, right, times, words } from '../terminal/table.ts';
 import { countText, durationText, timeInZone } from '../terminal/text.ts';
@@ -71,7 +71,7 @@ export const plansCommand = defineCommand({
   async run(context, _options, name) {
     const connection = await context.connect();
     const plans = await getDeployedPlans(connection);
-    const wanted = name === undefined ? plans : [getPlan(plans, name)];
+    const wanted = name === undefined ? plans : [resolvePlan(plans, name)];
     const judged = await judgeAll(connection.services.catalog, plans, context.clock.now());
     const reports: PlanReport[] = [];
     for (const plan of wanted) reports.push(await readReport(plan, judged, connection, context));

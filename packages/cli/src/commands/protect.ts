@@ -1,7 +1,6 @@
 import { BackupError, InvalidInputError, newId, type ResourceArn, type RunId } from '@holdfast/engine';
 import {
   type DeployedConfiguration,
-  getPlan,
   isImageKind,
   isLetInByTag,
   isLetInByName,
@@ -15,7 +14,7 @@ import * as z from 'zod';
 import { documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { getDeployedPlans } from '../names/deployed-plans.ts';
+import { getDeployedPlans, resolvePlan } from '../names/deployed-plans.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { shortNameOf } from '../terminal/text.ts';
 
@@ -55,7 +54,7 @@ export const protectCommand = defineCommand({
   async run(context, { plan: planName, backup, dryRun }, name) {
     if (name === '') throw new UsageError('name a bucket, an instance, a volume, or an ARN');
     const connection = await context.connect();
-    const plan = getPlan(await getDeployedPlans(connection), planName);
+    const plan = resolvePlan(await getDeployedPlans(connection), planName);
     const sources = await connection.deployment.findSources();
     if (sources === undefined)
       throw new InvalidInputError('the deployment does not tell its tag; deploy this version');

@@ -20,6 +20,7 @@ import {
 } from '../quote/quote-resource.ts';
 import * as z from 'zod';
 import { documentAnswer } from '../terminal/answer.ts';
+import { resolvePlan } from '../names/deployed-plans.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
@@ -100,7 +101,7 @@ export const quoteCommand = defineCommand({
         'the plans are not known here; allow s3:GetObject on what the output ConfigurationUrl names, or name a directory with --directory',
       );
     if (plan === undefined && plans.some((one) => one.name === name))
-      return quotePlan(context, connection, getPlan(plans, name ?? ''), asked);
+      return quotePlan(context, connection, resolvePlan(plans, name ?? ''), asked);
     const resource = await findResource(connection, name ?? '', plan, plans);
     return quoteOne(context, connection, { ...resource, ...asked });
   },
@@ -120,12 +121,15 @@ async function findResource(
   if (kind !== undefined && known === undefined) {
     if (planName === undefined)
       throw new UsageError(`${name} is not in the catalog yet; name the plan that it will have with --plan`);
-    return { resource: { arn: name as ResourceArn, kind }, plan: getPlan(plans, planName) };
+    return { resource: { arn: name as ResourceArn, kind }, plan: resolvePlan(plans, planName) };
   }
   const resource = known ?? (await resolveResource(services.catalog, name));
   if (resource.partOf !== undefined)
     throw new InvalidInputError(`${resource.arn} is backed up as a part of ${resource.partOf}; quote that`);
-  return { resource, plan: getPlan(plans, planName ?? resource.plan) };
+  return {
+    resource,
+    plan: planName === undefined ? getPlan(plans, resource.plan) : resolvePlan(plans, planName),
+  };
 }
 
 async function quoteDirectory(

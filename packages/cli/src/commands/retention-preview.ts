@@ -11,12 +11,12 @@ import {
   type ResourceArn,
   type RetentionChange,
 } from '@holdfast/engine';
-import { getPlan, type Plans, retentionBounds, RetentionRules } from '@holdfast/engine/model';
+import { type Plans, retentionBounds, RetentionRules } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { getDeployedPlans } from '../names/deployed-plans.ts';
+import { getDeployedPlans, resolvePlan } from '../names/deployed-plans.ts';
 import { isImage } from '../names/open-point.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { ids, pointDigits, resources, states, times, wideOnly } from '../terminal/table.ts';
@@ -88,7 +88,7 @@ export const retentionPreviewCommand = defineCommand({
   async run(context, { resource, ...changes }, planName) {
     const connection = await context.connect();
     const plans = await getDeployedPlans(connection);
-    const { name, retention } = getPlan(plans, planName);
+    const { name, retention } = resolvePlan(plans, planName);
     const newRules = { ...retention, ...changes };
     const preview = await compare(
       connection,

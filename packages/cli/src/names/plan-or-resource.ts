@@ -1,6 +1,7 @@
-import type { ResourceArn } from '@holdfast/engine';
+import { type ResourceArn, UnknownNameError } from '@holdfast/engine';
 import type { Plans } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
+import { findNearest } from '../terminal/nearest.ts';
 import { resolveResourceArn } from './resolve.ts';
 
 export type PlanOrResource = { readonly plan: string } | { readonly resourceArn: ResourceArn };
@@ -16,5 +17,11 @@ export async function resolvePlanOrResource(
   name: string,
 ): Promise<PlanOrResource> {
   if (plans?.some((plan) => plan.name === name) === true) return { plan: name };
-  return { resourceArn: await resolveResourceArn(services.catalog, name) };
+  try {
+    return { resourceArn: await resolveResourceArn(services.catalog, name) };
+  } catch (error) {
+    const near = findNearest(name, plans?.map((plan) => plan.name) ?? []);
+    if (!(error instanceof UnknownNameError) || near === undefined) throw error;
+    throw new UnknownNameError(`${error.message}; nor is a plan called so: did you mean ${near}?`);
+  }
 }

@@ -72,6 +72,6 @@ test('starts nothing for a plan that is not deployed', async () => {
   const { code, err } = await cli.run('cycle', 'start', 'dayly');
 
   expect(code).toBe(3);
-  expect(err).toContain('plan "dayly" does not exist; deployed plans are: daily');
+  expect(err).toContain('plan "dayly" does not exist; did you mean daily? deployed plans are: daily');
   expect(cli.executions.started).toEqual([]);
 });

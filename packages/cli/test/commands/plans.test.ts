@@ -76,7 +76,7 @@ test('refuses a plan that is not deployed, and names those that are', async () =
   const { code, err } = await cli.run('plans', 'dayly');
 
   expect(code).toBe(3);
-  expect(err).toContain('plan "dayly" does not exist; deployed plans are: daily, weekly');
+  expect(err).toContain('plan "dayly" does not exist; did you mean daily? deployed plans are: daily, weekly');
 });
 
 test('says that a deployment does not tell its plans', async () => {

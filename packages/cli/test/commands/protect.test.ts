@@ -138,7 +138,11 @@ test('a key matters for a volume only where its blocks are read', async () => {
 });
 
 test.for([
-  [['protect', 'photos', '--plan', 'dayly'], 3, 'plan "dayly" does not exist; deployed plans are: daily'],
+  [
+    ['protect', 'photos', '--plan', 'dayly'],
+    3,
+    'plan "dayly" does not exist; did you mean daily? deployed plans are: daily',
+  ],
   [['protect', 'nowhere', '--plan', 'daily'], 3, 'there is no arn:aws:s3:::nowhere'],
   [['protect', 'vault-bucket', '--plan', 'daily'], 2, 'belongs to this deployment'],
   [

@@ -58,6 +58,7 @@ test('refuses a name that is neither a resource nor a plan', async () => {
 
   expect(code).toBe(3);
   expect(err).toContain('resource "nothing" is not in the catalog');
+  expect((await cli.run('usage', 'dayly')).err).toMatch(/; nor is a plan called so: did you mean daily\?\n$/);
 });
 
 test('counts points whose resource is not tagged any more', async () => {
