@@ -5,7 +5,13 @@ import { WholeNumber, documentAnswer, Time } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { inventoryParts } from '../deployment/connection.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
-import { findVanished, readCoverage, type ReadCoverage, UnknownParts } from '../names/read-coverage.ts';
+import {
+  openBytesText,
+  findVanished,
+  readCoverage,
+  type ReadCoverage,
+  UnknownParts,
+} from '../names/read-coverage.ts';
 import { judgeAll } from '../names/resource-standing.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { prose, resources, right, states, times } from '../terminal/table.ts';
@@ -128,6 +134,10 @@ async function print(
       `a copy: a month of one copy of that size, before compression and history (${pricesText})`,
     );
   }
+  if (shown.some(({ coverage }) => coverage === 'no-plan'))
+    await out.line(
+      'next: "holdfast protect <resource> --plan <plan>" backs one up; "holdfast plans" has the plans',
+    );
   if (vanished.length === 0) return;
   await out.line();
   await out.line('was backed up, and has no tag any more');
@@ -142,11 +152,10 @@ function coverageText(items: readonly CoveredItem[]): string {
   const of = (wanted: CoveredItem['coverage']) => items.filter(({ coverage }) => coverage === wanted);
   const open = of('no-plan');
   const planned = of('backed-up');
+  const size = open.length === 0 ? '' : ` (${openBytesText(open)})`;
   const waiting = planned.filter(isOpen).length;
-  const bytes = open.reduce((sum, { item }) => sum + (item.bytes ?? 0), 0);
-  const more = open.some(({ item }) => item.bytes === undefined) ? ' and more' : '';
   return (
-    `coverage   ${countText(open.length, 'resource')} with data (${bytesText(bytes)}${more}) and no plan, ` +
+    `coverage   ${countText(open.length, 'resource')} with data${size} and no plan, ` +
     `${planned.length - waiting} backed up, ${waiting === 0 ? '' : `${waiting} with a plan and unprotected, `}${of('unsupported').length} of kinds that are not supported`
   );
 }

@@ -280,7 +280,8 @@ async function stop(
   if (out.json) return out.answer(Stopped, { ...fieldsOf({ row, execution }), cancelled: isRunning });
   await out.line(
     isRunning
-      ? `restore ${row.restoreId} is stopped; what it has written to ${row.target} stays there`
+      ? `restore ${row.restoreId} is stopped; what it has written to ${row.target} stays there; ` +
+          `"holdfast restores ${row.restoreId.slice(0, idDigits)} --again" takes it up again`
       : row.state === 'running' && execution === undefined
         ? `the execution of restore ${row.restoreId} is not there any more; it is closed within the hour`
         : `restore ${row.restoreId} is over already: ${stateText({ row, execution })}`,

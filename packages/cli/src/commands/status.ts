@@ -17,7 +17,13 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { executionStatuses, type ListedExecution } from '../deployment/executions.ts';
-import { findVanished, readCoverage, type ReadCoverage, UnknownParts } from '../names/read-coverage.ts';
+import {
+  findVanished,
+  openBytesText,
+  readCoverage,
+  type ReadCoverage,
+  UnknownParts,
+} from '../names/read-coverage.ts';
 import { StandingFields, standingFields, watchAll } from '../names/resource-standing.ts';
 import { type SuspectPoint, suspectText, SuspicionFields, suspicionFields } from '../names/suspect-point.ts';
 import { driftShape, driftText, findDrift } from '../quote/quote-drift.ts';
@@ -285,12 +291,11 @@ async function printCoverage(
 ): Promise<void> {
   if (coverage !== undefined) {
     const open = coverage.items.filter((one) => one.coverage === 'no-plan');
-    const bytes = open.reduce((sum, { item }) => sum + (item.bytes ?? 0), 0);
     const unknown = coverage.unknown.map(({ part }) => `; ${part} may not be listed`).join('');
     await out.line(
       open.length === 0
         ? `coverage   every bucket, instance and volume with data has a plan${unknown}`
-        : `coverage   ${open.length}${open.length === 1 ? ' bucket, instance or volume' : ' buckets, instances or volumes'} with data (${bytesText(bytes)}) and no plan${unknown}: ` +
+        : `coverage   ${open.length}${open.length === 1 ? ' bucket, instance or volume' : ' buckets, instances or volumes'} with data (${openBytesText(open)}) and no plan${unknown}: ` +
             '"holdfast coverage" names them',
     );
   }

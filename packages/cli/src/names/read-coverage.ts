@@ -9,6 +9,7 @@ import {
   type ResourceStanding,
 } from '@holdfast/engine';
 import * as z from 'zod';
+import { bytesText } from '../terminal/text.ts';
 import { type Connection, type InventoryPart, inventoryParts } from '../deployment/connection.ts';
 
 export interface ReadCoverage {
@@ -38,6 +39,14 @@ export async function readCoverage(
     }
   }
   return { items: judgeCoverage(found, standings, await inventory.findOwn()), unknown };
+}
+
+/** Bytes of what has no plan, for people: of some things nobody knows how large they are. */
+export function openBytesText(open: readonly CoveredItem[]): string {
+  const known = open.flatMap(({ item: { bytes } }) => bytes ?? []);
+  if (known.length === 0) return 'of unknown size';
+  const sum = bytesText(known.reduce((all, bytes) => all + bytes, 0));
+  return known.length < open.length ? `${sum} and more` : sum;
 }
 
 /** A resource as all of its points say. */

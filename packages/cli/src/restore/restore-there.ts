@@ -78,6 +78,7 @@ export async function restoreThere(
     } else {
       await out.line(`the restore of point ${pointId} of ${resourceArn} has started`);
       await out.line(`execution ${execution}`);
+      await out.line('next      "holdfast restores" shows how far it is');
     }
     return exitCodes.ok;
   }

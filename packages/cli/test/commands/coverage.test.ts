@@ -65,6 +65,7 @@ test('lists what has data and no plan, the largest first, and what cannot be bac
       /^fs-1 \| efs-file-system \| 4.0 KiB \| \S+ \| unsupported \| this version cannot back it up$/,
     ),
   ]);
+  expect(out).toContain('\nnext: "holdfast protect <resource> --plan <plan>" backs one up');
   expect(code).toBe(0);
 });
 

@@ -34,6 +34,7 @@ test.for([
   expect(out).toBe(`\
 the restore of point ${point} of arn:aws:s3:::photos has started
 execution arn:aws:states:eu-west-1:111122223333:execution:restore:${started?.name}
+next      "holdfast restores" shows how far it is
 `);
   expect(code).toBe(0);
 });

@@ -133,7 +133,9 @@ test('stops one, and leaves one that is over as it is', async () => {
   const again = await cli.run('restores', '0123', '--cancel');
 
   expect(cli.executions.stopped).toEqual([execution]);
-  expect(out).toBe(`restore ${id} is stopped; what it has written to ${target} stays there\n`);
+  expect(out).toBe(
+    `restore ${id} is stopped; what it has written to ${target} stays there; "holdfast restores ${shortId} --again" takes it up again\n`,
+  );
   expect(again.out).toBe(`restore ${id} is over already: stopped, being closed\n`);
   expect([code, again.code]).toEqual([0, 0]);
   expect(await cli.json('restores', '0123', '--cancel')).toMatchObject({ restoreId: id, cancelled: false });

@@ -289,6 +289,9 @@ test('says what of the account has no plan, and what has points and no tag any m
     'coverage   1 bucket, instance or volume with data (2.0 KiB) and no plan; machines may not be listed: "holdfast coverage" names them\n',
   );
   expect(out).toContain('vanished   1 resource with points and no tag: once\n');
+  cli.inventory.buckets = [{ arn: 'arn:aws:s3:::logs' as ResourceArn, kind: 's3-bucket' }];
+  expect((await cli.run('status')).out).toContain('with data (of unknown size) and no plan');
+  cli.inventory.buckets = [{ arn: 'arn:aws:s3:::logs' as ResourceArn, kind: 's3-bucket', bytes: 2048 }];
   expect(await cli.json('status')).toMatchObject({
     coverage: { withoutPlan: ['arn:aws:s3:::logs'], unknown: [{ part: 'machines' }] },
     vanished: ['arn:aws:s3:::once'],
