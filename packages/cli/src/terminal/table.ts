@@ -147,8 +147,8 @@ function leastWidths(
 ): readonly number[] {
   return columns.map(({ look: { kind } }, at) => {
     if (kind !== 'prose') return leastWidth;
-    const words = (texts[at] ?? []).flatMap((text) => text.split(' ')).map(textWidth);
-    return Math.max(leastWidth, ...words.filter((width) => width <= pointDigits));
+    const lengths = (texts[at] ?? []).flatMap((text) => text.split(' ')).map(textWidth);
+    return Math.max(leastWidth, ...lengths.filter((width) => width <= pointDigits));
   });
 }
 
