@@ -1,15 +1,17 @@
 import { GetRolePolicyCommand, ListRolePoliciesCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
 import { ListObjectVersionsCommand, PutBucketVersioningCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { GetBucketTaggingCommand } from '@aws-sdk/client-s3';
 import { makeRoleClients } from '@holdfast/aws/iam';
 import type { RestoreRow, RunId } from '@holdfast/engine';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
+import { runHoldfast } from '../../localstack/run-holdfast.ts';
 import { holdfast } from './support/command-line.ts';
 import { describeUnless, findGap, testUnless } from '../support/gaps.ts';
 import { patienceMs } from '../support/patience.ts';
@@ -27,6 +29,8 @@ const gateway = new GatewayClient(app);
 const noGateway = await findGap('gateway');
 const { commands } = testBuckets.sources;
 const arn = arnOfBucket(commands);
+/** Large enough for what becomes of its size in the vault to say something. */
+const ledger = 'ledger.txt';
 let bucket: SourceBucket;
 let first: ExpectedState;
 /** What the account had without a plan before the bucket was opted in, and after. */
@@ -37,6 +41,10 @@ let optedIn: { readonly status: string; readonly tags: unknown };
 beforeAll(async () => {
   await makeTargets(app);
   bucket = await makeSource(app, commands, { plan: 'nobody', objects: 30 });
+  await bucket.put(
+    ledger,
+    Buffer.from(Array.from({ length: 20_000 }, (_, line) => `line ${line}\n`).join('')),
+  );
   await untag(app, commands);
   first = bucket.state();
   const before = await listUncovered();
@@ -378,6 +386,52 @@ describe('the command line, over the wire', () => {
   });
 });
 
+describeUnless(noGateway)('a restore whose program is killed', () => {
+  test('goes on, and by its id it is stopped, taken up again and followed to its end', async () => {
+    const [full] = await listPoints(app, arn);
+    const target = ['--to-bucket', testBuckets.restored, '--prefix', 'again/'];
+    await gateway.disturb({
+      id: 'slow',
+      match: { service: 's3', operation: 'PutObject', bucket: testBuckets.restored },
+      // Until the rule is removed.
+      action: { kind: 'latency', ms: patienceMs },
+    });
+    const program = new AbortController();
+    const killed = runHoldfast(['restore', full?.pointId ?? '', ...target, '--wait'], program.signal);
+    await eventually('a worker that writes', async () =>
+      ((await gateway.countFired())['slow'] ?? 0) > 0 ? true : undefined,
+    );
+    program.abort();
+
+    expect(await killed).toMatchObject({
+      code: 130,
+      err: expect.stringContaining('"holdfast restores"') as string,
+    });
+    const [running] = [await run('restores', '--resource', commands)].flat() as Restored[];
+    expect(running).toMatchObject({ state: 'running', executionStatus: 'running' });
+    const id = running?.restoreId.slice(0, 8) ?? '';
+    expect((await holdfast('restores', id, '--again')).err).toContain(
+      'is still running; wait for it with --wait',
+    );
+    expect((await holdfast('restores', id, '--cancel')).out).toContain('is stopped; what it has written');
+    expect((await waitForEnd(app.sfn, running?.execution ?? '')).status).toBe('ABORTED');
+    await gateway.calm();
+    const { execution } = (await run('restores', id, '--again')) as { execution: string };
+    const { code, out } = await holdfast('restores', execution, '--wait');
+
+    expect({ code, out }).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^state +completed$/m) as string,
+    });
+    expect(await compareBucket(app.s3, testBuckets.restored, 'again/', first)).toEqual([]);
+  });
+});
+
+interface Restored {
+  readonly restoreId: string;
+  readonly execution: string;
+}
+
 describeUnless(noGateway)('a run that is cancelled at work', () => {
   test('makes no point and frees its resource, and the next run works', async () => {
     await fill(bucket, 'before-the-cancelled-run', 20);
@@ -408,3 +462,56 @@ describeUnless(noGateway)('a run that is cancelled at work', () => {
     expect(await restoreAndCompare(app, points.at(-1)?.pointId ?? '', bucket.state())).toEqual([]);
   });
 });
+
+describe('an attack', () => {
+  test('makes a point with its signs, and @latest-clean gives back what was there before', async () => {
+    const clean = bucket.state();
+    await attack();
+    expect(await holdfast('backup', commands, '--wait')).toMatchObject({ code: 0 });
+    const [attacked, before] = (await run('points', commands)) as readonly {
+      pointId: string;
+      suspicion?: { signs: readonly { sign: string }[] };
+    }[];
+    const directory = await mkdtemp(join(tmpdir(), 'holdfast-e2e-'));
+    try {
+      const shown = await holdfast('points', commands);
+      const { pointId } = (await run('restore', `${commands}@latest-clean`, '--to-directory', directory)) as {
+        pointId: string;
+      };
+
+      const signs = attacked?.suspicion?.signs.map(({ sign }) => sign);
+      expect(signs).toEqual(expect.arrayContaining(['incompressible', 'names']));
+      expect(before).not.toHaveProperty('suspicion');
+      expect(shown.out).toMatch(
+        /may be of an attack: [^]*new data compresses to \d+ % [^]*like README_DECRYPT\.txt/,
+      );
+      expect(pointId).toBe(before?.pointId);
+      expect(await hashFiles(directory)).toEqual(
+        new Map([...clean].map(([key, { sha256 }]) => [key, sha256])),
+      );
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+/** Rewrites every object, so that it cannot be told from noise, and leaves a note. */
+async function attack(): Promise<void> {
+  for (const [key, { bytes }] of bucket.state()) await bucket.put(key, randomBytes(bytes));
+  await bucket.put('README_DECRYPT.txt', Buffer.from('pay'));
+}
+
+async function hashFiles(directory: string): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>();
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    hashes.set(
+      relative(directory, path),
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex'),
+    );
+  }
+  return hashes;
+}
