@@ -108,6 +108,22 @@ test.for([
   expect(beyond([wide], [narrow])).toHaveLength(1);
 });
 
+test.for([
+  ['arn:*/x/*/y', 'arn:1/x/2/x/3/y', true],
+  ['arn:*/x/*/y', 'arn:1/x/2/y/3', false],
+  ['arn:?/*', 'arn:1/*', true],
+  ['arn:?', 'arn:*', false],
+  ['arn:1**', 'arn:1', true],
+  ['arn:1*2', 'arn:12', true],
+  ['arn:1', 'arn:12', false],
+  // Written to keep whoever compares it busy.
+  [`${'*a'.repeat(24)}b`, 'a'.repeat(60), false],
+] as const)('a permission on %s is one on %s, too: %s', ([outer, inner, isCovered]) => {
+  expect(beyond([{ ...one, Resource: inner }], [{ ...one, Resource: outer }])).toHaveLength(
+    isCovered ? 0 : 1,
+  );
+});
+
 const trust = (Principal: unknown) => ({ Effect: 'Allow', Action: 'sts:AssumeRole', Principal });
 
 test('a principal is the same however it is written', () => {

@@ -132,12 +132,26 @@ function covers(part: Part, one: Part): boolean {
   );
 }
 
-/** True where whatever fits the inner pattern fits the outer one; an asterisk of the inner one is for an asterisk only. */
+/**
+ * True where whatever fits the inner pattern fits the outer one; an asterisk of the inner one is for an asterisk only. Goes
+ * back to the last asterisk alone, which is enough: a pattern of many would keep a regular expression busy for years.
+ */
 function fits(outer: string, inner: string): boolean {
-  if (outer === inner) return true;
-  if (!/[*?]/.test(outer)) return false;
-  const pattern = outer.replaceAll(/[\\^$.+()[\]{}|*?]/g, (sign) =>
-    sign === '*' ? '.*' : sign === '?' ? '[^*]' : `\\${sign}`,
-  );
-  return new RegExp(`^${pattern}$`, 's').test(inner);
+  let at = 0;
+  let last: { readonly asterisk: number; until: number } | undefined;
+  for (let to = 0; to < inner.length;) {
+    const sign = outer[at];
+    if (sign === '*') {
+      last = { asterisk: at, until: to };
+      at += 1;
+    } else if (sign === inner[to] || (sign === '?' && inner[to] !== '*')) {
+      at += 1;
+      to += 1;
+    } else if (last !== undefined) {
+      last.until += 1;
+      at = last.asterisk + 1;
+      to = last.until;
+    } else return false;
+  }
+  return /^\**$/.test(outer.slice(at));
 }
