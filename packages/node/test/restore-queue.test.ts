@@ -6,7 +6,14 @@ import type { SharedFile } from '../src/workers/shared-file.ts';
 /** A file of one stretch that nobody has taken. */
 function fileToFill(): SharedFile {
   const counters = new Int32Array(new SharedArrayBuffer(12));
-  return { path: Buffer.from('large'), fd: -1, stretches: [{ from: 0, to: 1, extent: 0 }], counters };
+  return {
+    path: Buffer.from('large'),
+    fd: -1,
+    dev: 0n,
+    ino: 0n,
+    stretches: [{ from: 0, to: 1, extent: 0 }],
+    counters,
+  };
 }
 
 test('gives out files to help with when all shards are taken, and only as long as there is something to do', async () => {

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   backUpFiles,
+  cutContent,
   newId,
   openVault,
   PointReader,
@@ -101,6 +102,8 @@ test('a large file that others help to fill is whole, with its holes, and a smal
   expect(outcome).toMatchObject({ files: 2, written: 2, bytes: content.length + 5, failed: [] });
   expect(asked).toHaveLength(1);
   expect(asked[0]?.stretches.length).toBeGreaterThan(3);
+  // Nobody has failed.
+  expect(asked[0]?.counters[2]).toBe(0);
   expect(readdirSync(directory)).toEqual(['large', 'small']);
   expect(readLarge(directory)).toBe(0);
   expect(statSync(path.join(directory, 'large')).blocks * 512).toBeLessThan(content.length - 8 * mebibyte);
@@ -115,6 +118,37 @@ test('who comes too late writes nothing', async () => {
   expect(file && hasUntaken(file)).toBe(false);
   // The number may be that of another file by now.
   await helpToFill(readerWith({ kind: 'kill', call: 1 }), file as SharedFile);
+});
+
+test('who helps goes on with the same file when its owner has died, whatever has its number by then', async () => {
+  const [mine, other] = ['mine', 'other'].map((name) => path.join(makeTempDir(), name)) as [string, string];
+  const fd = openSync(mine, 'w');
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  const name = Buffer.from('large');
+  const stretches = await cutContent(readerWith(), name, 2 * mebibyte);
+  const counters = new Int32Array(new SharedArrayBuffer(12));
+  const file = { path: name, fd, dev, ino, stretches, counters };
+  let number: number | undefined;
+  const reader = readerWith();
+  const dying = Object.assign(Object.create(reader) as PointReader, {
+    readRun: async (...call: Parameters<PointReader['readRun']>) => {
+      if (number === undefined) {
+        closeSync(fd);
+        number = openSync(other, 'w');
+      }
+      return reader.readRun(...call);
+    },
+  });
+
+  await helpToFill(dying, file);
+
+  expect(Buffer.compare(readFileSync(mine).subarray(0, noise.length), noise)).toBe(0);
+  expect(readFileSync(other)).toHaveLength(0);
+  // Who comes when it has another file writes nothing at all.
+  Atomics.store(file.counters, 0, 0);
+  await helpToFill(readerWith(), file);
+  expect(readFileSync(other)).toHaveLength(0);
+  if (number !== undefined) closeSync(number);
 });
 
 test('a file is whole, although a helper could not read', async () => {

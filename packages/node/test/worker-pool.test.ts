@@ -1,4 +1,3 @@
-import { closeSync, fstatSync } from 'node:fs';
 import { ChunkCorruptError, StoreUnavailableError } from '@holdfast/engine';
 import { allOf } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
@@ -150,16 +149,6 @@ test.each([
   await expect(failed).rejects.toBeInstanceOf(WorkerDiedError);
   await expect(failed).rejects.toThrow(why);
   await expect(failed).rejects.toThrow(/at task 0/);
-});
-
-test('what a worker had opened stays open when it dies, as others may be writing to it', async () => {
-  let fd: unknown;
-  const onNews = (news: unknown): void => void (fd = news);
-
-  await expect(allOf(run([{ kind: 'open-and-exit' }], { onNews }))).rejects.toBeInstanceOf(WorkerDiedError);
-
-  expect(fstatSync(fd as number).isCharacterDevice()).toBe(true);
-  closeSync(fd as number);
 });
 
 test('says that a module cannot be loaded, a start failed, or a result cannot be copied', async () => {

@@ -1,3 +1,4 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import {
   BackupError,
   type ContentStretch,
@@ -5,6 +6,7 @@ import {
   type FetchPolicy,
   type PointReader,
   readContentStretch,
+  TargetUnavailableError,
 } from '@holdfast/engine';
 import { errnoOf } from '../errno.ts';
 import { writeUnlessZero } from '../target/write-unless-zero.ts';
@@ -18,8 +20,11 @@ const failed = 2;
 export interface SharedFile {
   /** In the point. */
   readonly path: Uint8Array;
-  /** Of the open file; its owner closes it when nobody writes any more. */
+  /** Of the open file; its owner closes it when nobody writes any more, or when it dies. */
   readonly fd: number;
+  /** What tells the file from another one that got the number. */
+  readonly dev: bigint;
+  readonly ino: bigint;
   readonly stretches: readonly ContentStretch[];
   readonly counters: Int32Array<SharedArrayBuffer>;
 }
@@ -57,10 +62,11 @@ export async function fillWithOthers(
     throw error;
   }
   const counters = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
-  const file = { path, fd, stretches, counters };
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  const file = { path, fd, dev, ino, stretches, counters };
   ask(file);
   try {
-    await helpToFill(reader, file);
+    await takeStretches(file, async (stretch) => writeStretch(reader, { path, fd }, stretch));
   } finally {
     Atomics.store(counters, taken, stretches.length);
     await othersEnd(counters);
@@ -75,14 +81,40 @@ export function hasUntaken({ counters, stretches }: SharedFile): boolean {
 
 /** Writes stretches of a file that a thread of this process has opened, until none is left. */
 export async function helpToFill(reader: PointReader, file: SharedFile): Promise<void> {
-  const { counters, stretches } = file;
+  let own: number | undefined;
+  try {
+    await takeStretches(file, async (stretch) => {
+      own ??= openAgain(file);
+      await writeStretch(reader, { path: file.path, fd: own }, stretch);
+    });
+  } finally {
+    if (own !== undefined) closeSync(own);
+  }
+}
+
+/**
+ * Opens an open file once more: when its owner dies, its number may become that of any other file while this thread
+ * still writes.
+ */
+function openAgain({ fd, dev, ino }: SharedFile): number {
+  const own = openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  const found = fstatSync(own, { bigint: true });
+  if (found.dev === dev && found.ino === ino) return own;
+  closeSync(own);
+  throw new TargetUnavailableError(`file ${fd} is another one by now; its owner has ended`);
+}
+
+async function takeStretches(
+  { counters, stretches }: SharedFile,
+  write: (stretch: ContentStretch) => Promise<void>,
+): Promise<void> {
   // Before a stretch is taken: the owner closes the file when none is left and nobody writes.
   Atomics.add(counters, writing, 1);
   try {
     for (;;) {
       const stretch = stretches[Atomics.add(counters, taken, 1)];
       if (stretch === undefined) return;
-      await writeStretch(reader, file, stretch);
+      await write(stretch);
     }
   } catch (error) {
     Atomics.store(counters, failed, 1);
@@ -101,7 +133,7 @@ async function othersEnd(counters: SharedFile['counters']): Promise<void> {
 
 async function writeStretch(
   reader: PointReader,
-  { path, fd }: SharedFile,
+  { path, fd }: Pick<SharedFile, 'path' | 'fd'>,
   stretch: ContentStretch,
 ): Promise<void> {
   for await (const { offset, bytes } of readContentStretch(reader, path, stretch, sharedFetch))

@@ -15,16 +15,12 @@ export const limitsForBuffers: ResourceLimits = { maxYoungGenerationSizeMb: 24 }
  */
 export const limitsForEntries: ResourceLimits = { maxYoungGenerationSizeMb: 48 };
 
-/**
- * Starts a thread on a module that calls `serveTasks`; it keeps compiled code where its parent does. A file that it has
- * opened stays open when it dies: another thread may be writing to it, and would write into whatever got its number next.
- */
+/** Starts a thread on a module that calls `serveTasks`; it keeps compiled code where its parent does. */
 export function startThread(module: URL, limits: ResourceLimits = limitsForBuffers): Worker {
   // Node names its own version's part of the directory that it was given.
   const cache = getCompileCacheDir();
   return new Worker(module, {
     resourceLimits: limits,
-    trackUnmanagedFds: false,
     ...(cache !== undefined && { env: { ...process.env, NODE_COMPILE_CACHE: dirname(cache) } }),
   });
 }

@@ -1,5 +1,3 @@
-import { openSync } from 'node:fs';
-import { devNull } from 'node:os';
 import { ChunkCorruptError, StoreUnavailableError } from '@holdfast/engine';
 
 import { serveTasks } from '../../src/workers/worker-tasks.ts';
@@ -11,7 +9,6 @@ export type SampleTask =
   | { readonly kind: 'corrupt' }
   | { readonly kind: 'unknown-class' }
   | { readonly kind: 'exit' }
-  | { readonly kind: 'open-and-exit' }
   | { readonly kind: 'exhaust-memory' }
   | { readonly kind: 'uncaught' }
   | { readonly kind: 'hang' }
@@ -33,10 +30,6 @@ const kinds: Readonly<Record<SampleTask['kind'], Do>> = {
     throw Object.assign(new TypeError('odd'), { detail: 7 });
   },
   exit: () => process.exit(3),
-  'open-and-exit': (_, __, { tell }) => {
-    tell(openSync(devNull, 'w'));
-    process.exit(3);
-  },
   'exhaust-memory': () => {
     const held: number[][] = [];
     for (;;) held.push(Array.from({ length: 100_000 }, (_, n) => n));
