@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs
 import path from 'node:path';
 import type { CommittedPoint } from '@holdfast/engine';
 import type { BackupType } from '@holdfast/engine/model';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { backUpDirectory, createKeyFile, restoreDirectory, systemRandom } from '../src/index.ts';
 import { plantTree } from './plant-tree.ts';
@@ -34,19 +34,14 @@ test('a directory that has grown far beyond its base is compared whole, whoever 
   await createKeyFile(vault.keyFile, systemRandom);
   const backUp = async (type: BackupType): Promise<CommittedPoint['root']> =>
     (await backUpDirectory({ vault, directory: source, type, keepDays: 7, workers: 2 })).root;
-  const threads = vi.fn();
   plant(source, 1, 1_100);
   const full = await backUp('full');
-  process.on('worker', threads);
-  onTestFinished(() => void process.off('worker', threads));
 
   const same = await backUp('incremental');
   plant(source, 1_101, 2_900);
   plantTree(source, { 'd2/f2': 'changed' });
   rmSync(path.join(source, 'd3/f3'));
   const grown = await backUp('incremental');
-  const { calls } = threads.mock;
-  process.off('worker', threads);
   await restoreDirectory({
     vault,
     resourceArn: grown.resource,
@@ -56,7 +51,6 @@ test('a directory that has grown far beyond its base is compared whole, whoever 
     workers: 1,
   });
 
-  expect(calls).toHaveLength(1);
   expect(same).toMatchObject({ manifest: full.manifest, counts: { filesChanged: 0, readBytes: 0 } });
   expect(grown.counts).toMatchObject({ files: full.counts.files + 1_799, filesRemoved: 1 });
   expect(contentsOf(target)).toEqual(contentsOf(source));
