@@ -57,8 +57,9 @@ async function compareObject(
 ): Promise<string[]> {
   const answer = await s3.send(new GetObjectCommand({ Bucket, Key }));
   const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+  // LocalStack gives no count where a bucket has versions and none is named.
   const { TagSet } =
-    answer.TagCount === undefined
+    answer.TagCount === undefined && Object.keys(expected.tags).length === 0
       ? { TagSet: [] }
       : await s3.send(new GetObjectTaggingCommand({ Bucket, Key }));
   const found: ExpectedObject = {
