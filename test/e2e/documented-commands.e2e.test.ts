@@ -43,6 +43,7 @@ const elsewhere: readonly (readonly [command: RegExp, where: string])[] = [
   [/--profile recovery/, 'dead-product.integ.test.ts: the volume is read and written by two accounts there'],
   [/--profile restorer/, 'asked-credentials.test.ts of the command line: nobody can be asked here'],
   [/^(npx )?holdfast doctor/, 'command-line.e2e.test.ts, and doctor.test.ts of the command line'],
+  [/^aws iam put-role-policy/, 'command-line.e2e.test.ts, which puts the same document back'],
   [
     /--to-original .*--delete-extra/,
     'command-line.e2e.test.ts: nobody can be asked here, and no bucket has versions',
