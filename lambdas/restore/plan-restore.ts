@@ -224,7 +224,7 @@ async function plan(
   return shards.length > 0 ? { ...output, mode: 'blocks', next } : { ...output, mode: next };
 }
 
-/** What workers will report in the end; of blocks that are compared with a parent's, at most. */
+/** The sum of all reports in the end; of blocks that are compared with a parent's, at most. */
 function amountOf(quote: RestoreQuote | VolumesQuote): AmountKnown {
   return 'files' in quote
     ? { files: quote.files, bytes: quote.bytes }

@@ -16,7 +16,7 @@ import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 
 /** A policy that a role has. */
 export interface RolePolicy {
-  /** Of one that is attached, its ARN. */
+  /** The ARN of one that is attached. */
   readonly name: string;
   readonly isAttached: boolean;
   /** Absent where the caller may not read an attached one. */

@@ -17,7 +17,7 @@ const Listed = documentAnswer(
   z.array(
     z.strictObject({
       ...RunFields.shape,
-      /** Of a run under way, where a worker has reported. */
+      /** Only of a run under way, where a worker has reported. */
       progress: ReportedFields.optional(),
     }),
   ),

@@ -1,7 +1,7 @@
 import { BackupError, type Catalog, type ReportedWork } from '@holdfast/engine';
 import { bytesText, countText, durationText, numberText } from '../terminal/text.ts';
 
-/** What workers had reported at a look, and when that was. */
+/** The reports of workers at a look, and when that was. */
 export interface WorkLook {
   readonly work: ReportedWork;
   readonly seconds: number;
@@ -30,7 +30,7 @@ export function workText({ work, seconds }: WorkLook, first?: WorkLook): string 
     .join(', ');
 }
 
-/** What workers have reported; `undefined` also where the catalog does not say, as it only informs and fails nothing. */
+/** Reports of workers; `undefined` also where the catalog does not say, as they only inform and fail nothing. */
 export async function findReported(
   { progress }: Pick<Catalog, 'progress'>,
   workId: string,

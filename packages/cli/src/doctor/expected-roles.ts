@@ -6,7 +6,7 @@ import type { DeployedStack, TemplateValues } from './template-values.ts';
 /** A function, state machine or schedule of the templates. */
 export interface ExpectedUser extends RoleUser {
   readonly name: string;
-  /** What stands still without it. */
+  /** Work that stands still without it. */
   readonly consequence: string;
 }
 

@@ -15,7 +15,7 @@ const mostNamed = 3;
 const redeploy = '"cdk deploy --revert-drift" puts it back';
 
 export interface RoleFinding {
-  /** What is not as deployed, and what to do; the role's users are its subject. */
+  /** The difference to what was deployed, and what to do; the role's users are its subject. */
   readonly text: string;
   /** The policy as it was deployed, where somebody changed or removed it. */
   readonly putBack?: DeclaredPolicy | undefined;
@@ -54,7 +54,7 @@ export function judgeUser(
 
 interface Judged {
   readonly roleName: string;
-  /** What stands still when it may less. */
+  /** Work that stands still when it may less. */
   readonly consequence: string;
   readonly declared: Declared;
   readonly actual: RolePermissions;

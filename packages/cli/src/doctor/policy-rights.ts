@@ -76,7 +76,7 @@ function principalsOf(principals: z.infer<typeof Principals>): string[] {
   );
 }
 
-/** What some statements of one effect say, and none of the others does. */
+/** Rights that some statements of one effect have, and none of the others. */
 export function rightsBeyond(
   effect: Statement['effect'],
   statements: readonly Statement[],

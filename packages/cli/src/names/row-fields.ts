@@ -81,7 +81,7 @@ export const RunFields = z
 
 const amount = { files: WholeNumber, bytes: WholeNumber };
 
-/** What workers have reported of a run or restore; planning may not know the total, or only half of it. */
+/** Reports of workers of a run or restore; planning may not know the total, or only half of it. */
 export const ReportedFields = z
   .strictObject({
     ...amount,

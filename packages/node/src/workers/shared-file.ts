@@ -20,9 +20,9 @@ const failed = 2;
 export interface SharedFile {
   /** In the point. */
   readonly path: Uint8Array;
-  /** Of the open file; its owner closes it when nobody writes any more, or when it dies. */
+  /** The open file's; its owner closes it when nobody writes any more, or when it dies. */
   readonly fd: number;
-  /** What tells the file from another one that got the number. */
+  /** Device and inode tell the file from another one that got the number. */
   readonly dev: bigint;
   readonly ino: bigint;
   readonly stretches: readonly ContentStretch[];
