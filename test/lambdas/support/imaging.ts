@@ -30,7 +30,7 @@ export async function openImageRun(deployment: Deployment, resourceArn = INSTANC
   };
 }
 
-/** What the protect machine does for an image of an instance, which differs from the double's in what is given. */
+/** Runs the protect machine for an image of an instance, which differs from the double's in what is given. */
 export async function protectImage(
   deployment: Deployment,
   { machine = {}, kmsKeyId }: { machine?: Partial<MachineConfiguration>; kmsKeyId?: string | undefined } = {},

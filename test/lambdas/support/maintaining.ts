@@ -10,7 +10,7 @@ import { verifySampleStep } from '../../../lambdas/maintenance/verify-sample.ts'
 import { DAILY, type Deployment } from './deployment.ts';
 import { MemoryImages } from './memory-images.ts';
 
-/** What bringing points in line with holds comes to where there are none. */
+/** The report of bringing points in line with holds where there are none. */
 export const held = {
   done: true,
   state: { holds: 0, held: 0, released: 0, failures: { count: 0, messages: [] } },

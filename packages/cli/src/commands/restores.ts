@@ -23,7 +23,7 @@ import { findReported, workText } from '../deployment/work-text.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn, resolveRestore } from '../names/resolve.ts';
-import { awaitRestoreRow } from '../names/started-restore.ts';
+import { awaitRestoreRow } from '../names/await-restore-row.ts';
 import { openPoint } from '../names/open-point.ts';
 import { resolvePoint } from '../names/resolve-point.ts';
 import {
