@@ -3,132 +3,25 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { RolePermissions } from '@holdfast/aws/iam';
 import type { StackTemplate } from '../../src/doctor/stack-template.ts';
-import { CliUnderTest } from '../cli-under-test.ts';
+import type { CliUnderTest } from '../cli-under-test.ts';
+import {
+  denial,
+  vault,
+  storage,
+  ofFunction,
+  protectShard,
+  pipeline,
+  attention,
+  openDeployment,
+} from '../doctor-under-test.ts';
 
 let cli: CliUnderTest;
 let assembly: string;
 
-const denial = (Sid: string, ...Action: string[]) => ({ Sid, Effect: 'Deny', Action });
-const deployedPolicy = {
-  Statement: [denial('NoDeleteMarkers', 's3:DeleteObject'), denial('OnlyTls', 's3:*')],
-};
-const vault = {
-  Type: 'AWS::S3::Bucket',
-  Properties: { ObjectLockEnabled: true },
-  DeletionPolicy: 'Retain',
-  UpdateReplacePolicy: 'Retain',
-};
-const storage: StackTemplate = {
-  Resources: {
-    Vault: vault,
-    VaultPolicy: {
-      Type: 'AWS::S3::BucketPolicy',
-      Properties: { Bucket: { Ref: 'Vault' }, PolicyDocument: deployedPolicy },
-    },
-    Catalog: {
-      Type: 'AWS::DynamoDB::GlobalTable',
-      Properties: { KeySchema: [{ AttributeName: 'PK', KeyType: 'HASH' }] },
-      DeletionPolicy: 'Retain',
-    },
-  },
-};
-const ofFunction = (changes: object = {}) => ({
-  Type: 'AWS::Lambda::Function',
-  Properties: { Runtime: 'nodejs24.x', Code: { S3Key: 'a' }, MemorySize: 256, ...changes },
-});
-const allowed = (actions: string | string[], on: unknown) => ({
-  Effect: 'Allow',
-  Action: actions,
-  Resource: on,
-});
-const trusted = {
-  Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'lambda.amazonaws.com' } }],
-};
-const packs = { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::vault/packs/*']] };
-/** A function, and the role that it works with. */
-const protectShard: StackTemplate['Resources'] = {
-  ShardRole: { Type: 'AWS::IAM::Role', Properties: { AssumeRolePolicyDocument: trusted } },
-  ShardPolicy: {
-    Type: 'AWS::IAM::Policy',
-    Properties: {
-      PolicyName: 'ShardPolicy',
-      Roles: [{ Ref: 'ShardRole' }],
-      PolicyDocument: { Statement: [allowed(['s3:PutObject', 's3:GetObject'], packs)] },
-    },
-  },
-  Shard: {
-    Type: 'AWS::Lambda::Function',
-    Properties: {
-      Handler: 'protect.handler',
-      Environment: { Variables: { STEP: 'protect-shard', OTHER: { 'Fn::GetAtt': ['Unknown', 'Thing'] } } },
-      Role: { 'Fn::GetAtt': ['ShardRole', 'Arn'] },
-    },
-  },
-};
-const pipeline: StackTemplate = {
-  Resources: { OpenRun: ofFunction(), ListShards: ofFunction(), Sweep: ofFunction(), ...protectShard },
-};
-const shardRole = 'arn:aws:iam::111122223333:role/HoldfastPipeline-ShardRole';
-const put = allowed('s3:PutObject', 'arn:aws:s3:::vault/packs/*');
-const get = allowed('s3:GetObject', 'arn:aws:s3:::vault/packs/*');
-
-function answer<Value>(value: Value | Error): Value {
-  if (value instanceof Error) throw value;
-  return value;
-}
-
-/** Has the account answer about the role of protect-shard. */
-function account(
-  role: Partial<RolePermissions> | Error | undefined,
-  usedRole: string | Error | undefined = shardRole,
-): void {
-  const whole = { trust: trusted, boundary: undefined, policies: [inline(put, get)] };
-  cli.roles = {
-    find: async () => (role === undefined || role instanceof Error ? answer(role) : { ...whole, ...role }),
-    findRoleOf: async () => answer(usedRole),
-  };
-}
-
-const policy = (name: string, isAttached: boolean, ...Statement: object[]) => ({
-  name,
-  isAttached,
-  document: { Statement },
-});
-const inline = (...statements: object[]) => policy('ShardPolicy', false, ...statements);
-
 beforeEach(async () => {
-  cli = new CliUnderTest();
-  await cli.backUpThreeFiles();
+  cli = await openDeployment();
   assembly = await mkdtemp(path.join(tmpdir(), 'holdfast-assembly-'));
-  cli.templates = { HoldfastStorage: storage, HoldfastPipeline: pipeline };
-  account({});
-  cli.executions.cycles = [
-    { name: 'maintenance', status: 'succeeded', startedAt: new Date('2026-11-23T05:00:00Z') },
-  ];
-  cli.protection = [
-    { what: 'object lock of the bucket', value: { ObjectLockEnabled: 'Enabled' } },
-    { what: 'versions of the bucket', value: { Status: 'Enabled' } },
-    {
-      what: 'policy of the bucket',
-      // As S3 gives it back: a list of one is a text.
-      value: {
-        Statement: [{ ...denial('OnlyTls'), Action: 's3:*' }, denial('NoDeleteMarkers', 's3:DeleteObject')],
-      },
-    },
-    {
-      what: 'public access to the bucket',
-      value: {
-        BlockPublicAcls: true,
-        IgnorePublicAcls: true,
-        BlockPublicPolicy: true,
-        RestrictPublicBuckets: true,
-      },
-    },
-    { what: 'key of the vault', value: { KeyState: 'Enabled' } },
-    { what: 'trails over the bucket', value: [{ IsLogging: true }] },
-  ];
 });
 
 afterEach(async () => rm(assembly, { recursive: true, force: true }));
@@ -147,14 +40,6 @@ async function synthesize(templates: Readonly<Record<string, StackTemplate>>): P
   await writeFile(path.join(assembly, 'manifest.json'), JSON.stringify(manifest));
   for (const [stack, template] of Object.entries(templates))
     await writeFile(path.join(assembly, `${stack}.template.json`), JSON.stringify(template));
-}
-
-async function attention(): Promise<Record<string, string>> {
-  const { code, out } = await cli.run('doctor', '--json');
-  const { checks } = JSON.parse(out) as { checks: { what: string; state: string; finding: string }[] };
-  const found = checks.filter(({ state }) => state !== 'good');
-  expect(code).toBe(found.some(({ state }) => state === 'attention') ? 1 : 0);
-  return Object.fromEntries(found.map(({ what, state, finding }) => [what, `${state}: ${finding}`]));
 }
 
 test('finds nothing to do where everything is as it must be', async () => {
@@ -188,7 +73,7 @@ test('names everything that is not, each with what to do', async () => {
   ];
   cli.store.decay('keys/', 20);
 
-  expect(await attention()).toEqual({
+  expect(await attention(cli)).toEqual({
     version: expect.stringMatching(/^attention: the program is .*, and 0\.0\.9 is deployed/),
     vault: expect.stringMatching(/^attention: \d files? of it damaged/),
     'object lock of the bucket': expect.stringMatching(/^attention: not enabled/),
@@ -247,17 +132,17 @@ test.for([
   cli.protection = [{ what, value: { Statement: [actual] } }];
 
   const finding = 'attention: somebody has changed or removed OnlyWritersWrite: deploy HoldfastStorage again';
-  expect(await attention()).toEqual(changed === undefined ? {} : { [what]: finding });
+  expect(await attention(cli)).toEqual(changed === undefined ? {} : { [what]: finding });
 });
 
 test('a trail that belongs to somebody else says nothing about those of the account', async () => {
   const elsewhere = { TrailARN: 'org', problem: 'reading trail org is not possible' };
   const what = 'trails over the bucket';
   cli.protection = [{ what, value: [elsewhere] }];
-  expect(await attention()).toEqual({ [what]: `unknown: ${elsewhere.problem}` });
+  expect(await attention(cli)).toEqual({ [what]: `unknown: ${elsewhere.problem}` });
 
   cli.protection = [{ what, value: [elsewhere, { IsLogging: true }] }];
-  expect(await attention()).toEqual({});
+  expect(await attention(cli)).toEqual({});
 });
 
 test('what it may not look at is unknown, and hides nothing else', async () => {
@@ -269,7 +154,7 @@ test('what it may not look at is unknown, and hides nothing else', async () => {
   cli.executions.cycles = new AccessDeniedError('states:ListExecutions is denied');
   cli.protection = [{ what: 'key of the vault', problem: 'kms:DescribeKey is denied' }];
 
-  expect(await attention()).toEqual({
+  expect(await attention(cli)).toEqual({
     version: expect.stringMatching(/^unknown/),
     configuration: expect.stringMatching(/^unknown/),
     deprecations: 'unknown: there is no stack HoldfastPipeline to look at',
@@ -281,173 +166,6 @@ test('what it may not look at is unknown, and hides nothing else', async () => {
   });
 });
 
-const redeploy = '"cdk deploy --revert-drift" puts it back';
-const putBack = 'put policy ShardPolicy of role HoldfastPipeline-ShardRole back as --json has it';
-const everything = policy('arn:aws:iam::aws:policy/AdministratorAccess', true, allowed('*', '*'));
-
-test.for([
-  [
-    'may less',
-    { policies: [inline(get)] },
-    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${putBack}`,
-  ],
-  [
-    'may do it elsewhere only',
-    { policies: [inline(get, allowed('s3:PutObject', 'arn:aws:s3:::other/*'))] },
-    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${putBack}. Besides, it may also s3:PutObject on arn:aws:s3:::other/*, which nobody deployed; ${putBack}`,
-  ],
-  [
-    'may it on a condition only',
-    { policies: [inline(get, { ...put, Condition: { Bool: { 'aws:SecureTransport': true } } })] },
-    `may no longer s3:PutObject on arn:aws:s3:::vault/packs/*: backups fail; ${putBack}`,
-  ],
-  [
-    'may more by a policy of its own',
-    {
-      policies: [
-        inline(put, get),
-        policy('Hand', false, allowed('s3:DeleteObjectVersion', 'arn:aws:s3:::vault/*')),
-      ],
-    },
-    'may also s3:DeleteObjectVersion on arn:aws:s3:::vault/*, which nobody deployed; delete policy Hand of role HoldfastPipeline-ShardRole',
-  ],
-  [
-    'may everything by an attached policy',
-    { policies: [inline(put, get), everything] },
-    `may also * on *, which nobody deployed; detach policy ${everything.name} from role HoldfastPipeline-ShardRole`,
-  ],
-  [
-    'has an attached policy that may not be read',
-    { policies: [inline(put, get), { ...everything, document: undefined }] },
-    `has policy ${everything.name}, which nobody deployed and which may not be read: allow iam:GetPolicy and iam:GetPolicyVersion, or detach it from role HoldfastPipeline-ShardRole`,
-  ],
-  [
-    'is denied something',
-    { policies: [inline(put, get, { ...allowed('s3:*', '*'), Effect: 'Deny' })] },
-    `is denied s3:* on *, which nobody deployed: backups fail; ${putBack}`,
-  ],
-  [
-    'is bounded',
-    { boundary: 'arn:aws:iam::111122223333:policy/Least' },
-    'is bounded by arn:aws:iam::111122223333:policy/Least, which nobody deployed: where that does not allow what it needs, backups fail; remove the permissions boundary of role HoldfastPipeline-ShardRole, or deploy with it',
-  ],
-  [
-    'trusts somebody else',
-    {
-      trust: {
-        Statement: [
-          ...trusted.Statement,
-          { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { AWS: 'arn:aws:iam::444455556666:root' } },
-        ],
-      },
-    },
-    `may also be assumed by AWS:444455556666, which nobody deployed; ${redeploy}`,
-  ],
-  [
-    'trusts nobody',
-    { trust: { Statement: [] } },
-    `may no longer be assumed by Service:lambda.amazonaws.com: backups fail; ${redeploy}`,
-  ],
-] as const)('says of a function whose role %s what that means, and what to do', async ([, role, finding]) => {
-  account(role);
-
-  expect(await attention()).toEqual({ 'permissions of protect-shard': `attention: ${finding}` });
-});
-
-test('gives a policy that somebody changed as it was deployed, to be put back', async () => {
-  account({ policies: [inline(get)] });
-
-  expect(await cli.json('doctor')).toMatchObject({
-    checks: expect.arrayContaining([
-      expect.objectContaining({
-        what: 'permissions of protect-shard',
-        putBack: [
-          {
-            roleName: 'HoldfastPipeline-ShardRole',
-            policyName: 'ShardPolicy',
-            document: {
-              Statement: [allowed(['s3:PutObject', 's3:GetObject'], 'arn:aws:s3:::vault/packs/*')],
-            },
-          },
-        ],
-      }),
-    ]),
-  });
-});
-
-test('says of a role that is gone, and of a function that works as another one, what stands still', async () => {
-  account(undefined, undefined);
-  cli.roles = { ...cli.roles, findRoleOf: async () => undefined };
-  expect(await attention()).toEqual({
-    'permissions of protect-shard': `attention: is gone with its role HoldfastPipeline-ShardRole: backups fail; ${redeploy}. Besides, it lacks the function HoldfastPipeline-Shard, which is gone: backups fail; ${redeploy}`,
-  });
-
-  account({}, 'arn:aws:iam::111122223333:role/admin');
-  expect(await attention()).toEqual({
-    'permissions of protect-shard': `attention: is not that of the function protect-shard, which works as arn:aws:iam::111122223333:role/admin, with whatever that may; ${redeploy}`,
-  });
-});
-
-test('says nothing of policies that are written otherwise and mean the same', async () => {
-  const more = allowed('S3:getobject', ['arn:aws:s3:::vault/packs/0*', 'arn:aws:s3:::vault/packs/*']);
-  account({
-    policies: [inline({ ...more, Sid: 'a' }), policy('Split', false, put)],
-    trust: { Statement: { ...trusted.Statement[0], Action: ['sts:AssumeRole'] } },
-  });
-
-  expect(await attention()).toEqual({});
-});
-
-test('does not know what it may not read of roles, and says which rights it needs', async () => {
-  account(new AccessDeniedError('reading role R was refused (iam:GetRole)'));
-  expect(await attention()).toEqual({
-    permissions: expect.stringMatching(
-      /^unknown: not known of 1 of 1 role: needs iam:GetRole, iam:ListRolePolicies, .*\(reading role R was refused/,
-    ),
-  });
-
-  // Who may not look at functions still learns about policies.
-  account({ policies: [inline(get)] }, new AccessDeniedError('reading function F was refused'));
-  expect(await attention()).toEqual({
-    'permissions of protect-shard': expect.stringMatching(/^attention: may no longer s3:PutObject/),
-    permissions: expect.stringMatching(/^unknown: not known of 1 of 1 role: .*reading function F/),
-  });
-});
-
-test('does not know a role whose policy has a value that the template alone does not tell', async () => {
-  const Properties = {
-    PolicyName: 'P',
-    Roles: [{ Ref: 'ShardRole' }],
-    PolicyDocument: { Statement: [allowed('s3:GetObject', { 'Fn::If': ['A', 'b', 'c'] })] },
-  };
-  const Resources = { ...pipeline.Resources, Other: { Type: 'AWS::IAM::Policy', Properties } };
-  cli.templates = { ...cli.templates, HoldfastPipeline: { Resources } };
-
-  expect(await attention()).toEqual({
-    permissions: expect.stringMatching(
-      /^unknown: not known of 1 of 1 role \(Fn::If .* compare it by hand\)$/,
-    ),
-  });
-});
-
-test('knows its roles beside those of another application in its stack, whose values the template alone does not tell', async () => {
-  const Roles = [{ Ref: 'RoleNameParameter' }];
-  const Resources = {
-    ...pipeline.Resources,
-    OfOthers: ofFunction({ Handler: 'index.handler', Role: { 'Fn::ImportValue': 'others:role' } }),
-    RoleOfOthers: { Type: 'AWS::IAM::Role', Condition: 'IsTest', Properties: {} },
-    PolicyOfOthers: {
-      Type: 'AWS::IAM::Policy',
-      Properties: { PolicyName: 'P', Roles, PolicyDocument: { Statement: [everything] } },
-    },
-  };
-  cli.templates = { ...cli.templates, HoldfastPipeline: { Resources } };
-  expect(await attention()).toEqual({});
-
-  account({ policies: [inline(get)] });
-  expect(Object.keys(await attention())).toEqual(['permissions of protect-shard']);
-});
-
 test('says so where the clock is off, and where a runtime comes to its end', async () => {
   cli.executions.cycles = [
     { name: 'maintenance', status: 'succeeded', startedAt: new Date('2028-01-01T05:00:00Z') },
@@ -455,7 +173,7 @@ test('says so where the clock is off, and where a runtime comes to its end', asy
   cli.clock.advance(Date.parse('2028-01-01T12:00:00Z') - cli.clock.now().getTime());
   cli.store.now = async () => new Date(cli.clock.now().getTime() + 600_000);
 
-  expect(await attention()).toEqual({
+  expect(await attention(cli)).toEqual({
     clock: expect.stringMatching(/^attention: it is 10 min behind that of S3/),
     deprecations: expect.stringMatching(/^attention: Lambda mends nodejs24\.x until 2028-04-30/),
   });
@@ -467,7 +185,7 @@ test('uses a raised quota of EBS only where the deployment is told of it', async
   expect((await cli.run('doctor')).out).toContain('Holdfast uses more of them with blockQuota: 6000');
 
   cli.blockQuota = 7000;
-  expect(await attention()).toEqual({ 'blocks of EBS': expect.stringMatching(/takes 7000 for granted/) });
+  expect(await attention(cli)).toEqual({ 'blocks of EBS': expect.stringMatching(/takes 7000 for granted/) });
 });
 
 test('says what an upgrade changes, and that none of it loses data', async () => {
