@@ -134,6 +134,7 @@ export type { PointContent } from './runs/point-content.ts';
 export { failRun } from './runs/close-run.ts';
 export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
 export { cutShard } from './protect/cut-shard.ts';
+export { defaultSharingPolicy, type SharingPolicy } from './protect/share-content.ts';
 export { groupShards, joinGroup } from './protect/join-group.ts';
 export { listShards, ListingState } from './protect/list-shards.ts';
 export { protectShard, type ProtectShardOptions } from './protect/protect-shard.ts';

@@ -1,15 +1,19 @@
 import { execFileSync } from 'node:child_process';
+import { createCipheriv } from 'node:crypto';
 import {
   chmodSync,
+  closeSync,
   linkSync,
   lstatSync,
   lutimesSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import {
@@ -175,6 +179,34 @@ test('reads nothing when nothing has changed, and only what has when something h
   expect(same.manifest).toBe(full.manifest);
   expect(changed.counts.readBytes).toBe('new content'.length);
   expect(changed.counts.filesRemoved).toBeGreaterThan(10);
+  expect(pictureOf(target)).toEqual(pictureOf(machine.source));
+});
+
+test('several workers share a large file with a hole in it, and find the chunks of one who reads it alone', async () => {
+  const machine = new Machine();
+  await createKeyFile(machine.vault.keyFile, systemRandom);
+  plantTree(machine.source, { a: 'small', z: 'small, too' });
+  const mebibyte = 2 ** 20;
+  const noise = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));
+  const file = openSync(path.join(machine.source, 'large'), 'w');
+  for (const at of [0, 28])
+    writeSync(file, noise.update(Buffer.alloc(20 * mebibyte)), 0, undefined, at * mebibyte);
+  closeSync(file);
+  const sharing = {
+    sharedFromBytes: 16 * mebibyte,
+    leastPartBytes: 4 * mebibyte,
+    mostPartBytes: 8 * mebibyte,
+  };
+
+  const shared = await machine.backUp('full', { workers: 3, sharing });
+  const alone = await machine.backUp('full', { workers: 3 });
+  const target = path.join(makeTempDir(), 'restored');
+  const restored = await machine.restore(shared, target, { workers: 2 });
+
+  expect(shared.counts).toMatchObject({ files: 3, readBytes: alone.counts.readBytes });
+  expect(alone.counts).toMatchObject({ files: 3, newBytes: 0 });
+  expect(shared.manifest).not.toEqual(alone.manifest);
+  expect(restored.failed).toEqual([]);
   expect(pictureOf(target)).toEqual(pictureOf(machine.source));
 });
 

@@ -7,11 +7,11 @@ test('numbers shards in the order in which workers tell what follows', async () 
   const shards = queue.shards();
 
   expect(await shards.next()).toEqual({ done: false, value: { index: 0 } });
-  queue.take({ following: [{ from: 'YQ==' }] });
+  queue.take({ index: 0, following: [{ from: 'YQ==' }], goesOn: false });
   expect(await shards.next()).toEqual({ done: false, value: { index: 1, from: 'YQ==' } });
-  queue.take({ following: [] });
+  queue.take({ index: 1, following: [], goesOn: false });
   expect(await shards.next()).toEqual({ done: true, value: undefined });
-  expect(queue.count).toBe(2);
+  expect(queue.order).toEqual([0, 1]);
 });
 
 test('hands out stretches while a range is being cut, and waits for what follows it', async () => {
@@ -22,13 +22,32 @@ test('hands out stretches while a range is being cut, and waits for what follows
   const stretch = { offset: 1, length: 2, path: 'YQ==', entry: { ...entry, ...facts } };
   await shards.next();
 
-  queue.take({ following: [{ stretch }, { from: 'Yg==' }] });
+  queue.take({ index: 0, following: [{ stretch }, { from: 'Yg==' }], goesOn: false });
   expect((await shards.next()).value).toMatchObject({ index: 1, stretch });
   expect((await shards.next()).value).toMatchObject({ index: 2, from: 'Yg==' });
   const next = shards.next();
-  queue.take({ following: [{ from: 'Yw==' }] });
+  queue.take({ index: 2, following: [{ from: 'Yw==' }], goesOn: false });
 
   expect((await next).value).toMatchObject({ index: 3, from: 'Yw==' });
+});
+
+test('orders what a worker leaves of a content right behind its shard, and waits for whoever may leave some', async () => {
+  const queue = new ShardQueue();
+  const shards = queue.shards();
+  await shards.next();
+  queue.take({ index: 0, following: [{ from: 'Yg==' }], goesOn: true });
+  await shards.next();
+  queue.take({ index: 1, following: [], goesOn: false });
+  const next = shards.next();
+
+  queue.take({ index: 0, following: [{ from: 'YQ==' }], goesOn: false });
+  expect((await next).value).toMatchObject({ index: 2, from: 'YQ==' });
+  queue.take({ index: 2, following: [{ from: 'YWE=' }], goesOn: false });
+  expect((await shards.next()).value).toMatchObject({ index: 3 });
+  queue.take({ index: 3, following: [], goesOn: false });
+
+  expect(await shards.next()).toEqual({ done: true, value: undefined });
+  expect(queue.order).toEqual([0, 2, 3, 1]);
 });
 
 test('ends at once for all that take from it, also for who waits for what follows a range', async () => {

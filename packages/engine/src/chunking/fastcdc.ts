@@ -25,7 +25,7 @@ export const defaultChunkingPolicy: ChunkingPolicy = {
 const formatMaxChunkBytes = 8 * 1024 * 1024;
 
 /** Bytes that a 32-bit gear hash remembers: older ones have been shifted out. */
-const windowBytes = 32;
+export const windowBytes = 32;
 /** Made for the first content that may be cut: that takes milliseconds, and most runs see none. */
 let gearTable: Int32Array | undefined;
 
@@ -50,8 +50,7 @@ export function contentDefinedCuts(policy: ChunkingPolicy = defaultChunkingPolic
   if (maxBytes > formatMaxChunkBytes) {
     throw new InvalidInputError(`maxBytes ${maxBytes} is above the format's ${formatMaxChunkBytes}`);
   }
-  const strict = leadingBits(bits + 2);
-  const loose = leadingBits(bits - 2);
+  const { strict, loose } = cutMasks(policy);
   return {
     maxBytes,
     findCut(bytes, start, end, tested) {
@@ -67,6 +66,15 @@ export function contentDefinedCuts(policy: ChunkingPolicy = defaultChunkingPolic
   };
 }
 
+/** Bits of the hash that are zero where a chunk ends: below the average, and beyond it. */
+export function cutMasks({ averageBytes }: ChunkingPolicy): {
+  readonly strict: number;
+  readonly loose: number;
+} {
+  const bits = Math.log2(averageBytes);
+  return { strict: leadingBits(bits + 2), loose: leadingBits(bits - 2) };
+}
+
 function leadingBits(count: number): number {
   return -1 << (32 - count);
 }
@@ -75,7 +83,7 @@ function leadingBits(count: number): number {
  * Index of the first byte in [from, to) at which the gear hash has no bit of `mask`, or -1.
  * `from` is at least 31: the hash is warmed up with the bytes before it.
  */
-function scanForZeros(bytes: Uint8Array, from: number, to: number, mask: number): number {
+export function scanForZeros(bytes: Uint8Array, from: number, to: number, mask: number): number {
   if (from >= to) return -1;
   const gear = (gearTable ??= makeGearTable());
   let h = 0;

@@ -7,6 +7,8 @@ export interface CutShard {
   readonly shard: ShardDraft;
   /** Stretches of the large object that the shard ends with. They follow it in the order of keys. */
   readonly stretches: readonly ShardDraft[];
+  /** The entry that the shard ends with, if it was cut behind a large one. */
+  readonly large?: SourceEntry | undefined;
   /** The range after those; absent when the shard reaches the end of the range. */
   readonly rest?: PathRange;
 }
@@ -18,20 +20,25 @@ export interface CutShard {
 export async function cutShard(
   source: FileSource,
   range: PathRange,
-  limits: ShardLimits,
+  limits: ShardLimits & {
+    /** Entries above this size end their shard. Bytes. @default a stretch */
+    readonly largeBytes?: number;
+  },
   signal?: AbortSignal,
 ): Promise<CutShard> {
+  const { largeBytes = stretchBytes } = limits;
   const listed: SourceEntry[] = [];
   let bytes = 0;
   const cutAt = (to: Uint8Array | undefined, large?: SourceEntry): CutShard => ({
     listed,
     shard: {
       paths: { from: range.from, to },
-      largeTail: large?.path,
+      largeTail: large !== undefined && large.size > stretchBytes ? large.path : undefined,
       files: listed.length,
       bytes,
     },
     stretches: large === undefined ? [] : stretchesOf(large),
+    large,
     rest: to === range.to || to === undefined ? undefined : { from: to, to: range.to },
   });
   for await (const entry of source.list(range, signal)) {
@@ -40,7 +47,7 @@ export async function cutShard(
     if (listed.length > 0 && full) return cutAt(entry.path);
     listed.push(entry);
     bytes += entryBytes;
-    if (entry.size > stretchBytes) return cutAt(pathAfter(entry.path), entry);
+    if (entry.size > largeBytes) return cutAt(pathAfter(entry.path), entry);
   }
   return cutAt(range.to);
 }

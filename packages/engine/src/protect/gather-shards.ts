@@ -48,6 +48,8 @@ export type GatheredShards = z.infer<typeof Gathered> & { readonly root: PageRef
 export interface GatherOptions {
   /** Groups that {@link joinGroup} has made of all shards: their results are joined. @default the shards' own results */
   readonly groupCount?: number | undefined;
+  /** Indexes of the shards in the order of their keys. @default from 0 on */
+  readonly order?: readonly number[] | undefined;
   /** Asked between shards; when true the call ends and another goes on. */
   readonly shouldStop: () => boolean;
   readonly signal?: AbortSignal | undefined;
@@ -64,7 +66,7 @@ export async function gatherShards(
   keys: VaultKeys,
   plan: RunPlan,
   shardCount: number,
-  { groupCount = 0, shouldStop, signal }: GatherOptions,
+  { groupCount = 0, order, shouldStop, signal }: GatherOptions,
 ): Promise<GatheredShards | undefined> {
   const { store, work } = services;
   const [of, resultCount] =
@@ -89,7 +91,14 @@ export async function gatherShards(
     return undefined;
   };
   for (let next = before.next; next < resultCount;) {
-    const results = await readResults(work, plan, of, next, Math.min(next + resultsAhead, resultCount));
+    const results = await readResults(
+      work,
+      plan,
+      of,
+      next,
+      Math.min(next + resultsAhead, resultCount),
+      order,
+    );
     gathering.expect(results);
     reader = known();
     for (const result of results) {
@@ -224,8 +233,9 @@ export async function readResults(
   of: ResultsOf,
   from: number,
   to: number,
+  order?: readonly number[],
 ): Promise<readonly ShardResult[]> {
-  const indexes = Array.from({ length: to - from }, (_, at) => from + at);
+  const indexes = order?.slice(from, to) ?? Array.from({ length: to - from }, (_, at) => from + at);
   const read = async (index: number): Promise<ShardResult> => getShardResult(work, plan.runId, index, of);
   return Array.fromAsync(mapConcurrent(indexes, resultsAtOnce, read));
 }

@@ -48,10 +48,10 @@ export async function joinShards(
   keys: VaultKeys,
   plan: RunPlan,
   shardCount: number,
-  signal?: AbortSignal,
+  { order, signal }: Pick<GatherOptions, 'order' | 'signal'> = {},
 ): Promise<PointContent> {
   for (;;) {
-    const options = { shouldStop: () => false, signal };
+    const options = { order, shouldStop: () => false, signal };
     const step = await joinSomeShards(services, keys, plan, shardCount, options);
     if (step.done) return step.content;
   }

@@ -231,7 +231,7 @@ export class ManifestChanges {
   /** A source that ends early, or goes on, without saying so would leave a file that no restore can write. */
   #checkLength(entry: SourceEntry, bytes: number): void {
     const { stretch } = this.#options.shard;
-    const whole = this.#isTail(entry) ? Math.min(entry.size, stretchBytes) : entry.size;
+    const whole = this.#isTail(entry) ? Math.min(entry.size, this.#tailBytes) : entry.size;
     const expected = stretch?.length ?? whole;
     if (bytes === expected) return;
     const path = fromUtf8(entry.path);
@@ -241,6 +241,10 @@ export class ManifestChanges {
   #isTail({ path }: Pick<SourceEntry, 'path'>): boolean {
     const { largeTail } = this.#options.shard;
     return largeTail !== undefined && equalBytes(largeTail, path);
+  }
+
+  get #tailBytes(): number {
+    return this.#options.shard.tailBytes ?? stretchBytes;
   }
 
   #remove(base: BaseFile): void {
@@ -289,10 +293,10 @@ export class ManifestChanges {
     error: SourceEntryError,
   ): Promise<boolean> {
     const { shard, earlier, findTags } = this.#options;
-    const isShared = shard.stretch !== undefined || (this.#isTail(listed) && listed.size > stretchBytes);
+    const isShared = shard.stretch !== undefined || (this.#isTail(listed) && listed.size > this.#tailBytes);
     const found = await earlier.find(
       listed,
-      shard.stretch ?? (isShared ? { offset: 0, length: stretchBytes } : undefined),
+      shard.stretch ?? (isShared ? { offset: 0, length: this.#tailBytes } : undefined),
     );
     if (found === undefined || (!found.isAsListed && base !== undefined)) return false;
     const { file, isAsListed, from } = found;
@@ -435,7 +439,7 @@ export class ManifestChanges {
       return extentKey(path, stretch.offset + stretch.length);
     }
     const sharesContent = largeTail !== undefined && equalBytes(largeTail, path);
-    return sharesContent ? extentKey(path, stretchBytes) : entryKey(pathAfter(path));
+    return sharesContent ? extentKey(path, this.#tailBytes) : entryKey(pathAfter(path));
   }
 
   #dropReferences(base: BaseFile, isDropped: (extent: Extent) => boolean = () => true): void {

@@ -10,6 +10,7 @@ import { ManifestChanges } from './manifest-changes.ts';
 import { readEntries, type ReadAheadPolicy } from './read-entries.ts';
 import { ShardBench, type ShardBenchOptions } from './shard-bench.ts';
 import type { ShardResult } from './shard-result.ts';
+import { type ContentSharing, shareContent } from './share-content.ts';
 import { keysOf, stretchBytes, type Shard } from './shards.ts';
 
 export interface ProtectShardOptions extends ShardBenchOptions {
@@ -18,6 +19,8 @@ export interface ProtectShardOptions extends ShardBenchOptions {
   readonly listed?: Iterable<SourceEntry>;
   /** @default as much as pays for a source whose answers take a while */
   readonly readAhead?: ReadAheadPolicy;
+  /** Where others take what this worker leaves of a large content. @default it reads all of its shard */
+  readonly sharing?: ContentSharing;
   /** Called once, when the source is not needed any more and only storing the rest is left. */
   readonly onSourceRead?: () => void;
   readonly onProgress?: ReportProgress;
@@ -35,12 +38,16 @@ export interface ProtectShardOptions extends ShardBenchOptions {
  */
 export async function protectShard(
   services: WriteServices,
-  shard: Shard,
+  given: Shard,
   options: ProtectShardOptions,
 ): Promise<ShardResult> {
-  const { keys, plan, signal } = options;
+  const { keys, plan, sharing, signal } = options;
   const bench = await ShardBench.open(services, options);
   const { keeper, chunks, copier, usage } = bench;
+  const shard =
+    sharing === undefined
+      ? given
+      : await shareContent(given, new BaseFiles(bench.baseTree), options.source, sharing, signal);
   const changes = new ManifestChanges({
     shard,
     plan,
@@ -89,12 +96,12 @@ function readShard(
 
 /** The part of an entry's content that this shard reads; `undefined` for all of it. */
 function rangeOf(
-  { stretch, largeTail }: Shard,
+  { stretch, largeTail, tailBytes = stretchBytes }: Shard,
   entry: SourceEntry,
 ): { offset: number; length: number } | undefined {
   if (stretch !== undefined) return { offset: stretch.offset, length: stretch.length };
   const isTail = largeTail !== undefined && Buffer.compare(largeTail, entry.path) === 0;
-  return isTail && entry.size > stretchBytes ? { offset: 0, length: stretchBytes } : undefined;
+  return isTail && entry.size > tailBytes ? { offset: 0, length: tailBytes } : undefined;
 }
 
 function decideRange(
@@ -113,11 +120,12 @@ async function* decideStretch(
   base: BaseFiles,
   { plan, signal }: ProtectShardOptions,
 ): AsyncGenerator<readonly Decision[]> {
-  const listed = shard.stretch?.entry as SourceEntry;
+  const { entry: listed, mustRead = false } = shard.stretch as NonNullable<Shard['stretch']>;
   // The path's own entry belongs to another shard, but says whether the stretch is as the base has it.
   const own = await base.findEntry(listed.path, signal);
   const file = await base.findFirst(keysOf(shard), signal);
   const unchanged =
+    !mustRead &&
     own !== undefined &&
     looksUnchanged(own, listed) &&
     file?.usesPacks(new Set(plan.unleasedPacks)) === false;

@@ -19,6 +19,8 @@ interface Stretch {
   readonly offset: number;
   readonly length: number;
   readonly entry: SourceEntry;
+  /** Whoever read the part before it shares its content: the base's, which ends elsewhere, does not follow. @default false */
+  readonly mustRead?: boolean | undefined;
 }
 
 /**
@@ -32,6 +34,8 @@ export interface Shard {
   readonly stretch?: Stretch;
   /** The last path of the range, when its content beyond the first stretch belongs to the shards that follow. */
   readonly largeTail?: Uint8Array;
+  /** Bytes of that path's content that belong to this shard. @default the first stretch */
+  readonly tailBytes?: number | undefined;
 }
 
 /** A shard whose index is not known yet. */
@@ -55,7 +59,7 @@ export function stretchesOf(entry: SourceEntry): ShardDraft[] {
 }
 
 /** The manifest's keys that a shard is responsible for: from inclusive, to exclusive. */
-export function keysOf({ paths, stretch, largeTail }: Shard): KeyRange {
+export function keysOf({ paths, stretch, largeTail, tailBytes = stretchBytes }: Shard): KeyRange {
   if (stretch !== undefined) {
     const end = stretch.offset + stretch.length;
     const { path, size } = stretch.entry;
@@ -64,7 +68,7 @@ export function keysOf({ paths, stretch, largeTail }: Shard): KeyRange {
       to: end < size ? extentKey(path, end) : entryKey(pathAfter(path)),
     };
   }
-  const to = largeTail === undefined ? paths.to && entryKey(paths.to) : extentKey(largeTail, stretchBytes);
+  const to = largeTail === undefined ? paths.to && entryKey(paths.to) : extentKey(largeTail, tailBytes);
   return { from: paths.from && entryKey(paths.from), to };
 }
 
@@ -124,32 +128,37 @@ export interface ShardJson {
   readonly from?: string;
   readonly to?: string;
   readonly largeTail?: string;
+  readonly tailBytes?: number | undefined;
   readonly stretch?: {
     readonly offset: number;
     readonly length: number;
+    readonly mustRead?: boolean | undefined;
     readonly path: string;
     readonly entry: Omit<SourceEntry, 'path'>;
   };
 }
 
-export function shardToJson({ index, paths, stretch, largeTail }: Shard): ShardJson {
+export function shardToJson({ index, paths, stretch, largeTail, tailBytes }: Shard): ShardJson {
   return {
     index,
     from: paths.from && toBase64(paths.from),
     to: paths.to && toBase64(paths.to),
     largeTail: largeTail && toBase64(largeTail),
+    tailBytes,
     stretch: stretch && stretchToJson(stretch),
   };
 }
 
-export function shardFromJson({ index, from, to, stretch, largeTail }: ShardJson): Shard {
+export function shardFromJson({ index, from, to, stretch, largeTail, tailBytes }: ShardJson): Shard {
   return {
     index,
     paths: rangeFromBase64({ from, to }),
     largeTail: largeTail === undefined ? undefined : fromBase64(largeTail),
+    tailBytes,
     stretch: stretch && {
       offset: stretch.offset,
       length: stretch.length,
+      mustRead: stretch.mustRead,
       entry: { ...stretch.entry, path: fromBase64(stretch.path) },
     },
   };
@@ -158,7 +167,8 @@ export function shardFromJson({ index, from, to, stretch, largeTail }: ShardJson
 function stretchToJson({
   offset,
   length,
+  mustRead,
   entry: { path, ...entry },
 }: Stretch): NonNullable<ShardJson['stretch']> {
-  return { offset, length, path: toBase64(path), entry };
+  return { offset, length, mustRead, path: toBase64(path), entry };
 }

@@ -21,10 +21,10 @@ export interface BackUpFilesOptions {
   readonly limits?: ShardLimits;
   /**
    * Lists the source, cuts it into shards and protects them, in any order: with worker threads, for instance.
-   * @returns the number of shards; their indexes, from 0 on, have to be in the order of their keys.
+   * @returns the shards' indexes in the order of their keys.
    * @default listed first, then one after the other, in this thread
    */
-  readonly protectAll?: (plan: RunPlan, keys: VaultKeys) => Promise<number>;
+  readonly protectAll?: (plan: RunPlan, keys: VaultKeys) => Promise<readonly number[]>;
   /** Buffers that many runs use, one after the other. @default a pool of this run's own */
   readonly buffers?: BufferPool;
   readonly onProgress?: ReportProgress;
@@ -47,12 +47,12 @@ export async function backUpFiles(
   if (opened.state === 'over') throw new RunClosedError(request.runId, `it ended as ${opened.run.state}`);
   const { plan, keys } = opened;
   try {
-    const shardCount =
+    const order =
       options.protectAll === undefined
         ? await protectHere(services, plan, keys, options)
         : await options.protectAll(plan, keys);
     return await commitPoint(services, keys, plan, async () =>
-      joinShards(services, keys, plan, shardCount, signal),
+      joinShards(services, keys, plan, order.length, { order, signal }),
     );
   } catch (error) {
     // The first error says more than that it could not be written down; the run then counts as abandoned after a while.
@@ -66,11 +66,11 @@ async function protectHere(
   plan: RunPlan,
   keys: VaultKeys,
   { source, limits = defaultShardLimits, buffers = new BufferPool(), onProgress, signal }: BackUpFilesOptions,
-): Promise<number> {
+): Promise<readonly number[]> {
   const shards = await listAll(services, source, plan, limits, signal);
   const shardOptions = { keys, plan, source, buffers, onProgress, signal };
   for (const shard of shards) await protectShard(services, shard, shardOptions);
-  return shards.length;
+  return shards.map(({ index }) => index);
 }
 
 /** Lists in steps, between which the run is touched: a large source takes longer than a silent run stays open. */

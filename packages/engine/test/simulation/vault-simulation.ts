@@ -157,7 +157,7 @@ export class VaultSimulation {
               storePolicy,
               buffers: this.#buffers,
             });
-          return listed.shards.length;
+          return listed.shards.map(({ index }) => index);
         },
       },
     );

@@ -20,6 +20,8 @@ import type { RawRange } from './walk-in-byte-order.ts';
 const wholeReadBytes = 1024 * 1024;
 /** Size of the pieces in which larger files are read. */
 const pieceBytes = 1024 * 1024;
+/** Pieces after which a reading lets other work of its thread run. */
+const piecesPerTurn = 8;
 /** Entries after which a listing lets other work of its thread run. */
 const entriesPerTurn = 2048;
 
@@ -236,9 +238,12 @@ export class DirectorySource implements FileSource {
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const buffer = this.#freeBuffers.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
     try {
+      let pieces = 0;
       for (const piece of piecesOfListed(file, range, buffer)) {
         signal?.throwIfAborted();
         yield piece;
+        pieces += 1;
+        if (pieces % piecesPerTurn === 0) await setImmediate();
       }
     } finally {
       this.#freeBuffers.push(buffer);

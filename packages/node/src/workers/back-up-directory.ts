@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import {
   backUpFiles,
   BufferPool,
+  defaultSharingPolicy,
   failRun,
   InvalidInputError,
   UnknownNameError,
@@ -20,6 +21,7 @@ import {
   type RunPlan,
   type ShardJson,
   type ShardLimits,
+  type SharingPolicy,
   type VaultKeys,
   type WriteServices,
 } from '@holdfast/engine';
@@ -48,6 +50,8 @@ export interface BackUpDirectoryOptions {
   readonly workers: number;
   /** @default small enough that all threads end at about the same time; larger where there is a base */
   readonly limits?: ShardLimits;
+  /** @default {@link defaultSharingPolicy} */
+  readonly sharing?: SharingPolicy;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
@@ -220,7 +224,7 @@ async function protectAll(
   {
     plan,
     keys,
-    options: { vault, directory, workers, limits, onProgress, signal },
+    options: { vault, directory, workers, limits, sharing = defaultSharingPolicy, onProgress, signal },
     warm,
     own,
     before,
@@ -235,11 +239,11 @@ async function protectAll(
     /** Called when the last shard has been given out: this thread has nothing to do until it is done. */
     readonly onLastShard: () => void;
   },
-): Promise<number> {
+): Promise<readonly number[]> {
   const ofType = plan.base === undefined ? localShardLimits : incrementalShardLimits;
   const baseFiles = own === 'first' ? (before?.files ?? 0) : 0;
   const firstFiles = limits === undefined ? Math.ceil(baseFiles * usualGrowth) : 0;
-  const job = { directory, vaultRoot: vault.root, plan, limits: limits ?? ofType, firstFiles };
+  const job = { directory, vaultRoot: vault.root, plan, limits: limits ?? ofType, sharing, firstFiles };
   const queue = new ShardQueue(onLastShard);
   const tasks = queue.shards();
   let [files, bytes] = [0, 0];
@@ -266,15 +270,21 @@ async function protectAll(
   } else {
     const opened = { services, keys, buffers: new BufferPool() };
     const patienceMs = own === 'shared' ? 0 : startThreadMs + baseFiles * compareFileMs;
-    const reports = { tell: (news: unknown) => queue.take(news as CutNews), waits: () => {} };
+    const shared = Promise.withResolvers<void>();
+    const tell = (news: unknown): void => {
+      const { following } = news as CutNews;
+      queue.take(news as CutNews);
+      if (following.some(({ stretch }) => stretch !== undefined)) shared.resolve();
+    };
+    const reports = { tell, waits: () => {} };
     await startHere(
       tasks,
       async (shard) => add(await protectTask(opened, job, shardFromJson(shard), reports, signal)),
       {
-        patience: setTimeout(patienceMs, undefined, { ref: false }),
+        patience: Promise.race([shared.promise, setTimeout(patienceMs, undefined, { ref: false })]),
         joinIn: async () => (workers > 1 ? protectInThreads(workers - 1) : undefined),
       },
     );
   }
-  return queue.count;
+  return queue.order;
 }

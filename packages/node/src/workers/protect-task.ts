@@ -12,7 +12,9 @@ import {
   type ProtectShardOptions,
   type RunPlan,
   type Shard,
+  type ShardJson,
   type ShardLimits,
+  type SharingPolicy,
   type SourceEntry,
   type SourceEntryError,
   type VaultKeys,
@@ -29,6 +31,7 @@ export interface ProtectJob {
   readonly vaultRoot: string;
   readonly plan: RunPlan;
   readonly limits: ShardLimits;
+  readonly sharing: SharingPolicy;
   /** Files that the first shard may have in any case, where nobody waits for it to be listed. */
   readonly firstFiles: number;
 }
@@ -53,21 +56,32 @@ const localReadAhead: ProtectShardOptions['readAhead'] = {
   bytes: 8 * 2 ** 20,
 };
 
-/** Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that. */
+/**
+ * Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that.
+ * @returns the shard; besides, its last entry if that is large, of which more may be left to others.
+ */
 async function cut(
   source: DirectorySource,
   given: Shard,
-  { limits, firstFiles }: ProtectJob,
+  { limits, sharing, firstFiles }: ProtectJob,
   tell: (news: CutNews) => void,
   signal: AbortSignal | undefined,
-): Promise<{ readonly shard: Shard; readonly listed: readonly SourceEntry[] }> {
+): Promise<{
+  readonly shard: Shard;
+  readonly listed: readonly SourceEntry[];
+  readonly large: SourceEntry | undefined;
+}> {
   const scale = Math.min(1, (given.index + 1) / growingShards);
   const files = Math.max(Math.ceil(limits.files * scale), given.index === 0 ? firstFiles : 0);
-  const scaled = { files, bytes: Math.ceil(limits.bytes * scale) };
-  const { listed, shard, stretches, rest } = await cutShard(source, given.paths, scaled, signal);
+  const scaled = { files, bytes: Math.ceil(limits.bytes * scale), largeBytes: sharing.sharedFromBytes };
+  const { listed, shard, stretches, large, rest } = await cutShard(source, given.paths, scaled, signal);
   const following = [...stretches, ...(rest === undefined ? [] : [{ paths: rest }])];
-  tell({ following: following.map((one) => shardToJson({ index: 0, ...one })) });
-  return { shard: { ...shard, index: given.index }, listed };
+  tell({ index: given.index, following: following.map(draftToJson), goesOn: true });
+  return { shard: { ...shard, index: given.index }, listed, large };
+}
+
+function draftToJson(draft: Omit<Shard, 'index'>): ShardJson {
+  return shardToJson({ index: 0, ...draft });
 }
 
 function isLeftOut({ reason }: SourceEntryError): boolean {
@@ -103,7 +117,7 @@ export async function protectTask(
     onWarning: (warning) => warnings.push(warning),
     vault: job.vaultRoot,
   });
-  const { shard, listed } =
+  const { shard, listed, large } =
     given.stretch === undefined ? await cut(source, given, job, tell, signal) : { shard: given };
   const result = await protectShard(services, shard, {
     keys,
@@ -114,6 +128,16 @@ export async function protectTask(
     readAhead: localReadAhead,
     onSourceRead: waits,
     listed,
+    sharing: {
+      policy: job.sharing,
+      last: large,
+      onRest: (rest) =>
+        tell({
+          index: given.index,
+          following: rest === undefined ? [] : [draftToJson(rest)],
+          goesOn: false,
+        } satisfies CutNews),
+    },
     signal,
   });
   if (warnings.length > 0) {

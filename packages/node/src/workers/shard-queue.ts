@@ -6,10 +6,14 @@ import type { ShardJson } from '@holdfast/engine';
  */
 export const growingShards = 8;
 
-/** News of a worker that has cut its shard off a range: the work that is left. */
+/** News of a worker that leaves work to others: what is left of its range, or of a large content. */
 export interface CutNews {
-  /** In the order of keys: stretches of the shard's large object, then what is left of the range. */
+  /** Index of the worker's shard. */
+  readonly index: number;
+  /** In the order of keys, right behind the shard: stretches of a large object, then what is left of a range. */
   readonly following: readonly Omit<ShardJson, 'index'>[];
+  /** True where the worker may leave still more of this shard. */
+  readonly goesOn: boolean;
 }
 
 /** Shards that any number of takers share; whoever ends them ends them for all, also for those who wait. */
@@ -17,31 +21,32 @@ export type Shards = Required<Omit<AsyncIterableIterator<ShardJson, undefined>, 
 
 /**
  * The shards of a backup whose workers share the listing. The first shard is the whole source; a worker that takes a
- * range cuts its own shard off, and tells what follows while it protects that. As only the last range is ever cut,
- * shards are numbered in the order of their keys.
+ * range cuts its own shard off, and tells what follows while it protects that; so does one that leaves the rest of a large
+ * content. Every worker tells that it leaves no more.
  */
 export class ShardQueue {
   readonly #waiting: ShardJson[] = [];
   readonly #onLast: () => void;
-  #count = 0;
-  /** True while a worker has the last range and has not told what follows. */
-  #cutting = false;
+  readonly #order: number[] = [];
+  /** Workers that may still tell of more. */
+  #telling = 0;
   #ended = false;
   #changed = Promise.withResolvers<void>();
 
   /** @param onLast - called when the last shard has been given out. */
   constructor(onLast: () => void = () => {}) {
     this.#onLast = onLast;
-    this.#add({});
+    this.#add([{}], 0);
   }
 
-  get count(): number {
-    return this.#count;
+  /** Indexes of all shards in the order of their keys. */
+  get order(): readonly number[] {
+    return this.#order;
   }
 
-  take({ following }: CutNews): void {
-    this.#cutting = false;
-    for (const shard of following) this.#add(shard);
+  take({ index, following, goesOn }: CutNews): void {
+    if (!goesOn) this.#telling -= 1;
+    this.#add(following, this.#order.lastIndexOf(index) + 1);
     this.#wake();
   }
 
@@ -67,10 +72,10 @@ export class ShardQueue {
     while (!this.#ended) {
       const value = this.#waiting.shift();
       if (value !== undefined) {
-        if (value.stretch === undefined) this.#cutting = true;
+        this.#telling += 1;
         return { done: false, value };
       }
-      if (this.#cutting) {
+      if (this.#telling > 0) {
         await this.#changed.promise;
       } else {
         this.#ended = true;
@@ -85,8 +90,9 @@ export class ShardQueue {
     this.#changed = Promise.withResolvers<void>();
   }
 
-  #add(shard: Omit<ShardJson, 'index'>): void {
-    this.#waiting.push({ ...shard, index: this.#count });
-    this.#count += 1;
+  #add(shards: readonly Omit<ShardJson, 'index'>[], place: number): void {
+    const first = this.#order.length;
+    this.#waiting.push(...shards.map((shard, at) => ({ ...shard, index: first + at })));
+    this.#order.splice(place, 0, ...shards.map((_, at) => first + at));
   }
 }
