@@ -71,6 +71,21 @@ describe('content-defined chunking', () => {
     );
   });
 
+  test.for([0, 1, 2, 3])(
+    'cuts there also where the content begins %i bytes behind a word of memory',
+    (offset) => {
+      const bytes = random('aligned', 6000);
+      const memory = Buffer.alloc(8000);
+      memory.set(bytes, offset);
+
+      const chunks = [
+        ...new Chunker(contentDefinedCuts(small)).cutWhole(memory.subarray(offset, offset + 6000)),
+      ];
+
+      expect(lengthsOf(chunks)).toEqual(cutByDefinition(bytes, small));
+    },
+  );
+
   test('gives the same chunks whatever the pieces, and loses nothing', () => {
     const content = fc
       .array(
