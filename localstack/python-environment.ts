@@ -52,7 +52,9 @@ export async function ensurePython(
   const building = `${folder}.${randomUUID().slice(0, 8)}`;
   try {
     await mkdir(environmentsDir, { recursive: true });
-    await run('python3', ['-m', 'venv', building]);
+    const pip = await bundledPip();
+    await run('python3', ['-m', 'venv', ...(pip === '' ? [] : ['--without-pip']), building]);
+    const env = pip === '' ? process.env : { ...process.env, PYTHONPATH: pip };
     const install = [
       '-m',
       'pip',
@@ -62,7 +64,8 @@ export async function ensurePython(
       '--no-input',
       '--disable-pip-version-check',
     ];
-    await run(join(building, 'bin', 'python'), [...install, '--require-hashes', '-r', requirementsPath]);
+    const all = [...install, '--require-hashes', '-r', requirementsPath];
+    await run(join(building, 'bin', 'python'), all, { env });
     await rename(building, folder).catch((error: unknown) => {
       if (!existsSync(python)) throw error;
     });
@@ -76,6 +79,19 @@ export async function ensurePython(
   }
   log(`installed ${name} in ${((Date.now() - started) / 1000).toFixed(0)} s`);
   return python;
+}
+
+/**
+ * The wheel of pip that Python comes with, which runs where it lies: pip in the environment itself takes as long to
+ * install as all of the rest. @returns '' where Python keeps it elsewhere.
+ */
+async function bundledPip(): Promise<string> {
+  const find = [
+    'import ensurepip, glob, os, sysconfig',
+    "folder = sysconfig.get_config_var('WHEEL_PKG_DIR') or os.path.join(os.path.dirname(ensurepip.__file__), '_bundled')",
+    "print(*sorted(glob.glob(os.path.join(glob.escape(folder), 'pip-*.whl')))[-1:])",
+  ];
+  return (await run('python3', ['-c', find.join('\n')])).stdout.trim();
 }
 
 async function pythonVersion({ name, otherwise }: PythonEnvironment): Promise<string> {
