@@ -130,9 +130,10 @@ testUnless(noEmulator)(
     const template = await templateOf('app.ts');
     expect(await templateOf('app.js')).toEqual(template);
 
-    await writeFile(join(application, 'cdk.json'), JSON.stringify({ app: 'node app.ts' }));
     const { accountId, region } = emulator;
-    await shell(`npx cdk bootstrap aws://${accountId}/${region}`, application);
+    // Before there is a cdk.json: with an application, it would be synthesized and validated here, too.
+    await shell(`npx cdk bootstrap aws://${accountId}/${region}`);
+    await writeFile(join(application, 'cdk.json'), JSON.stringify({ app: 'node app.ts' }));
     await shell(`${documented('npx cdk deploy')} --require-approval never`);
     const clients = makeClients({ region });
     await makeSource({ s3: clients.s3 }, source, { plan: 'daily', objects: 5 });
