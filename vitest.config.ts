@@ -65,6 +65,8 @@ export default defineConfig({
             'bench/scale/**/*.test.ts',
           ],
           exclude: ['**/*.integ.test.ts', ...alone, ...ofDisks],
+          globalSetup: ['test/support/bundled-worker.ts'],
+          alias: { './worker-module.ts': join(import.meta.dirname, 'test/support/bundled-worker-module.ts') },
           setupFiles: ['test/support/seed.ts'],
           sequence,
         },

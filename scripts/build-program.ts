@@ -1,52 +1,16 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+import type { Metafile } from 'esbuild';
+import { buildEntry, buildWorker, resourceTypes } from './build-entry.ts';
 import { manPages } from './command-reference.ts';
-import { commonOptions, emptied, finish, root } from './published-package.ts';
-
-const resourceTypes = 'db.json.gz';
-/** The table of what CloudFormation replaces. Its package reads it from above its own code, the program beside its own. */
-const resourceTypesPlugin: Plugin = {
-  name: 'resource-types',
-  setup: (bundle) => {
-    bundle.onLoad({ filter: /aws-service-spec[/\\]lib[/\\]index\.js$/ }, ({ path }) => {
-      const code = readFileSync(path, 'utf8');
-      const place = /__dirname, '\.\.',/;
-      if (!place.test(code))
-        throw new Error(`${path} no longer reads ${resourceTypes} from above its folder`);
-      return { contents: code.replace(place, '__dirname,'), loader: 'js' };
-    });
-  },
-};
-
-/** Options of what runs on a user's Node with all that it needs in it. */
-export const programOptions = {
-  ...commonOptions,
-  format: 'esm',
-  target: 'node24',
-  splitting: true,
-  minify: true,
-  mainFields: ['module', 'main'],
-  plugins: [resourceTypesPlugin],
-  // Some of what the SDK needs is CommonJS. A process reads few documents of a kind: for those, zod's compiling of schemas
-  // takes longer than it saves, which `z.config` could say only after the first schemas are made.
-  banner: {
-    js:
-      `import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url); ` +
-      'const __dirname = import.meta.dirname; globalThis.__zod_globalConfig ??= { jitless: true };',
-  },
-} satisfies BuildOptions;
+import { emptied, finish, root } from './published-package.ts';
 
 /** Makes the package `holdfast`, the command line, in a directory that it empties first. */
 export async function buildProgram(directory: string): Promise<void> {
   emptied(directory);
-  const buildEntry = async (entry: string): Promise<Metafile> => {
-    const options = { entryPoints: [entry], entryNames: '[name]', outdir: directory };
-    return (await build({ ...programOptions, ...options })).metafile;
-  };
-  // Apart, as shared chunks would have every thread load the whole engine. All that is in the worker is in the program.
-  await buildEntry('packages/node/src/workers/directory-worker.ts');
-  const metafile = await buildEntry('packages/cli/bin/holdfast.js');
+  // All that is in the worker is in the program.
+  await buildWorker(directory);
+  const metafile = await buildEntry('packages/cli/bin/holdfast.js', directory);
   refuseSdkAtStart(metafile);
   copyFileSync(
     join(root, 'node_modules', '@aws-cdk', 'aws-service-spec', resourceTypes),

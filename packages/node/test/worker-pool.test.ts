@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ChunkCorruptError, StoreUnavailableError } from '@holdfast/engine';
 import { allOf } from '@holdfast/engine/testing';
-import { expect, test } from 'vitest';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { runPool, WorkerDiedError } from '../src/workers/worker-pool.ts';
 import { WarmWorkers } from '../src/workers/warm-workers.ts';
@@ -9,8 +14,19 @@ import type { SampleTask } from './workers/sample-worker.ts';
 
 type Options = PoolOptions<{ factor: number }, SampleTask>;
 
+/** Bundled, as what every test starts threads of anew: out of modules, a thread loads the whole engine. */
+const bundle = mkdtempSync(join(tmpdir(), 'holdfast-pool-'));
+const module = pathToFileURL(join(bundle, 'sample-worker.js'));
+
+beforeAll(async () => {
+  const entry = join(import.meta.dirname, 'workers', 'sample-worker.ts');
+  const form = { bundle: true, platform: 'node', format: 'esm', keepNames: true } as const;
+  await build({ ...form, entryPoints: [entry], outdir: bundle });
+});
+
+afterAll(() => rmSync(bundle, { recursive: true }));
+
 function run(tasks: Options['tasks'], more: Partial<Options> = {}): AsyncGenerator<number, void, undefined> {
-  const module = new URL('./workers/sample-worker.ts', import.meta.url);
   return runPool<{ factor: number }, SampleTask, number>({
     workers: 2,
     module,
@@ -97,7 +113,6 @@ test('passes on what a task tells before it is done', async () => {
 });
 
 test('uses threads that were started before, and ends those that it does not need', async () => {
-  const module = new URL('./workers/sample-worker.ts', import.meta.url);
   const warm = new WarmWorkers(module, 3);
 
   const results = await allOf(run(squares(1), { warm, workers: 2 }));
