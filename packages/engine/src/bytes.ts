@@ -10,6 +10,17 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
+const zeros = Buffer.alloc(64 * 1024);
+
+/** Several times as fast as hashing them, and at its end with the first byte that is none. */
+export function isZero(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const piece = bytes.subarray(at, at + zeros.length);
+    if (Buffer.compare(piece, zeros.subarray(0, piece.length)) !== 0) return false;
+  }
+  return true;
+}
+
 /** Lower case. */
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');

@@ -5,7 +5,7 @@ export * from './errors.ts';
 export * from './ids.ts';
 export { addCounts } from './add-counts.ts';
 export { findJson, getJson, putJson } from './work-json.ts';
-export { compareBytes, equalBytes, fromHex, newId, toHex, utf8 } from './bytes.ts';
+export { compareBytes, equalBytes, fromHex, isZero, newId, toHex, utf8 } from './bytes.ts';
 export {
   exactAttributes,
   type ExtendedAttribute,

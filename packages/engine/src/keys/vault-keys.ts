@@ -1,10 +1,13 @@
 import { createSecretKey, hash, type KeyObject } from 'node:crypto';
-import { fromHex } from '../bytes.ts';
+import { fromHex, isZero } from '../bytes.ts';
 import { KeyUnavailableError } from '../errors.ts';
 import type { ChunkId, KeyId, PackId, PageId, PointId, VaultId } from '../ids.ts';
 import { deriveKey } from './derive-key.ts';
 import { createKeyedHash } from './keyed-hash.ts';
 import { checkSealedJson, encodeSealedJson } from './sealed-json.ts';
+
+/** Chunks from this size on are compared with zeros before they are hashed. Bytes. */
+const comparedFromBytes = 64 * 1024;
 
 /** The source of data keys that have not been met yet. */
 export interface DataKeySource {
@@ -82,6 +85,8 @@ export class VaultKeys {
   readonly #idKey: Uint8Array;
   readonly #chunkIdHash: (message: Uint8Array) => string;
   readonly #pageIdHash: (message: Uint8Array) => string;
+  /** The last chunk of zeros that was named. */
+  #zeros: { readonly bytes: number; readonly id: ChunkId } | undefined;
   readonly #source: DataKeySource;
   readonly #dataKeys = new Map<KeyId, Promise<DataKey>>();
   #current: Promise<DataKey> | undefined;
@@ -124,6 +129,17 @@ export class VaultKeys {
   }
 
   chunkId(plain: Uint8Array): ChunkId {
+    const isLong = plain.length >= comparedFromBytes;
+    return isLong && isZero(plain) ? this.#idOfZeros(plain) : this.#hashedId(plain);
+  }
+
+  /** Images and databases have long runs of zeros, which are cut into chunks of one length. */
+  #idOfZeros(plain: Uint8Array): ChunkId {
+    if (this.#zeros?.bytes !== plain.length) this.#zeros = { bytes: plain.length, id: this.#hashedId(plain) };
+    return this.#zeros.id;
+  }
+
+  #hashedId(plain: Uint8Array): ChunkId {
     return this.chunkIdOfHash(hash('sha256', plain, 'buffer'));
   }
 

@@ -1,3 +1,4 @@
+import { isZero } from '../bytes.ts';
 import type { VolumeEntry } from '../manifest/volume-entry.ts';
 import type { PointReader } from './point-reader.ts';
 import { listVolumeBlocks } from './volume-blocks.ts';
@@ -27,7 +28,7 @@ export async function isVolume(
 async function areZeros(readAt: ReadAt, from: number, to: number): Promise<boolean> {
   for (let at = from; at < to; at += pieceBytes) {
     const piece = await readAt(at, Math.min(pieceBytes, to - at));
-    if (piece.some((byte) => byte !== 0)) return false;
+    if (!isZero(piece)) return false;
   }
   return true;
 }

@@ -86,6 +86,25 @@ describe('content-defined chunking', () => {
     },
   );
 
+  test('cuts runs of zeros there, too, wherever they lie in a content and however it comes', () => {
+    const run = fc.oneof(
+      fc.integer({ min: 1, max: 3000 }).map((bytes) => new Uint8Array(bytes)),
+      fc
+        .record({ seed: fc.nat(), bytes: fc.integer({ min: 1, max: 700 }) })
+        .map(({ seed, bytes }) => random(seed, bytes)),
+    );
+    fc.assert(
+      fc.property(fc.array(run, { maxLength: 6 }), fc.integer({ min: 1, max: 900 }), (runs, pieceBytes) => {
+        const bytes = Buffer.concat(runs);
+
+        expect(lengthsOf(cut(bytes, contentDefinedCuts(small), [pieceBytes]))).toEqual(
+          cutByDefinition(bytes, small),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test('gives the same chunks whatever the pieces, and loses nothing', () => {
     const content = fc
       .array(

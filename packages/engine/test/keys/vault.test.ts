@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex, utf8 } from '../../src/bytes.ts';
 import type { KeyId, PackId, VaultId } from '../../src/ids.ts';
@@ -28,6 +29,17 @@ function makeBucket(seed = 'bucket') {
 
 const lockAfter = (clock: FakeClock, days: number) =>
   ({ mode: 'compliance', until: new Date(clock.now().getTime() + days * day) }) as const;
+
+test('names zeros of any length, and what is zeros but for a byte, by their hash', async () => {
+  const vault = await initialiseVault(makeBucket());
+  const lengths = [1, 65_535, 65_536, 200_000, 65_536, 200_000];
+  const almost = lengths.flatMap((length) =>
+    [0, length >> 1, length - 1].map((at) => new Uint8Array(length).fill(1, at, at + 1)),
+  );
+
+  for (const bytes of [...lengths.map((length) => new Uint8Array(length)), ...almost])
+    expect(vault.chunkId(bytes)).toBe(vault.chunkIdOfHash(hash('sha256', bytes, 'buffer')));
+});
 
 describe('making a vault', () => {
   test('gives a vault that opens with the same ids and keys', async () => {

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 
-import { InvalidInputError, RestorePathError } from '@holdfast/engine';
+import { InvalidInputError, isZero, RestorePathError } from '@holdfast/engine';
 import type { SameBytes, VolumeTarget } from '@holdfast/engine';
 
 import { errnoOf, isMissing } from '../errno.ts';
@@ -25,7 +25,6 @@ import { isUnsupported } from '../file-system-calls.ts';
 import { rawPathOf } from '../source/raw-path.ts';
 import { makeProcessMark } from '../store/process-mark.ts';
 import { syncDirectory } from '../store/sync-directory.ts';
-import { isZero } from '../zeros.ts';
 import { toDirectoryError } from './directory-target-errors.ts';
 
 /** Zeros are looked for, and written, in pieces of so many bytes. */

@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
+import { isZero } from '@holdfast/engine';
+
 import { isDeniedErrno } from '../errno.ts';
-import { isZero } from '../zeros.ts';
 
 /** Unit in which disks keep or lose bytes. */
 const sectorBytes = 512;

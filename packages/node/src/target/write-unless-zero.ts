@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
-import { isZero } from '../zeros.ts';
+
+import { isZero } from '@holdfast/engine';
 
 /** Shortest run of zeros that becomes a hole, as a hole saves whole blocks of the file system only. */
 const holeBytesLeast = 4096;
