@@ -28,6 +28,9 @@ const defaultPagePackReaderPolicy: PagePackReaderPolicy = {
 interface Stretch {
   readonly from: number;
   readonly to: number;
+}
+
+interface FetchedStretch extends Stretch {
   readonly bytes: Promise<Uint8Array>;
 }
 
@@ -42,8 +45,8 @@ export class PagePackReader implements PageSource {
   readonly #find: FindObject;
   readonly #policy: PagePackReaderPolicy;
   readonly #pages: BoundedCache<PageId, Promise<Uint8Array>>;
-  readonly #stretches: BoundedCache<string, Stretch>;
-  /** The newest stretch of each pack: a reader that goes on in order will miss next at its end. */
+  readonly #stretches: BoundedCache<string, FetchedStretch>;
+  /** Where the newest stretch of each pack lies: a reader that goes on in order will miss next at its end. */
   readonly #newest = new BoundedCache<PackId, Stretch>(1_024);
 
   constructor(
@@ -109,28 +112,33 @@ export class PagePackReader implements PageSource {
     throw new StoredBytesDamagedError(object.name, `another page lies where ${pageId} should`);
   }
 
-  #stretchFor(object: StoredObject, offset: number, length: number): Stretch {
+  #stretchFor({ packId, name, versionId }: StoredObject, offset: number, length: number): FetchedStretch {
     const end = offset + length;
-    const newest = this.#newest.get(object.packId);
-    if (newest !== undefined && newest.from <= offset && end <= newest.to) return newest;
-    const found = this.#stretches.find(
-      (stretch, key) => key.startsWith(object.packId) && stretch.from <= offset && end <= stretch.to,
-    );
+    const has = (stretch: Stretch): boolean => stretch.from <= offset && end <= stretch.to;
+    const newest = this.#newest.get(packId);
+    const found =
+      (newest !== undefined && has(newest) ? this.#stretches.get(stretchKey(packId, newest)) : undefined) ??
+      this.#stretches.find((stretch, key) => key.startsWith(packId) && has(stretch));
     if (found !== undefined) return found;
     const goesOn = newest !== undefined && offset >= newest.from && offset <= newest.to + length;
     const ahead = goesOn
       ? Math.min(2 * (newest.to - newest.from), this.#policy.maxStretchBytes)
       : this.#policy.firstStretchBytes;
     const to = offset + Math.max(length, ahead);
-    const bytes = fetchRange(this.#store, object.name, object.versionId, { offset, length: to - offset });
-    const stretch = { from: offset, to, bytes };
-    const key = `${object.packId}:${offset}`;
-    this.#stretches.set(key, stretch, to - offset);
-    this.#newest.set(object.packId, stretch, 1);
+    const bytes = fetchRange(this.#store, name, versionId, { offset, length: to - offset });
+    const stretch = { from: offset, to };
+    const key = stretchKey(packId, stretch);
+    const fetched = { ...stretch, bytes };
+    this.#stretches.set(key, fetched, to - offset);
+    this.#newest.set(packId, stretch, 1);
     bytes.catch(() => {
       this.#stretches.delete(key);
-      if (this.#newest.get(object.packId) === stretch) this.#newest.delete(object.packId);
+      if (this.#newest.get(packId) === stretch) this.#newest.delete(packId);
     });
-    return stretch;
+    return fetched;
   }
+}
+
+function stretchKey(packId: PackId, { from }: Stretch): string {
+  return `${packId}:${from}`;
 }

@@ -177,6 +177,25 @@ describe('a page source', () => {
     }
   });
 
+  test('keeps no stretch of a pack beyond its bound because it is the newest of its pack', async () => {
+    const vault = await makeTestVault();
+    const { refs, packs } = await writePages(vault, makeContents('newest', 60));
+    const stretchBytes = 64 * 1024;
+    const source = createPageSource(vault.store, vault.vault, packs, {
+      pageCacheBytes: 1,
+      stretchCacheBytes: 2 * stretchBytes,
+      firstStretchBytes: stretchBytes,
+      maxStretchBytes: stretchBytes,
+    });
+    const firsts = packs.map(({ packId }) => refs.find(({ location }) => location.pack.packId === packId)!);
+    vault.store.resetCounters();
+
+    for (const first of [...firsts, ...firsts]) await source.read(first);
+
+    expect(firsts.length).toBeGreaterThan(4);
+    expect(vault.store.requests('get')).toBe(2 * firsts.length);
+  });
+
   test('reads again after a failure that passed', async () => {
     const vault = await makeTestVault();
     const { refs, packs } = await writePages(vault, makeContents('retry', 3));
