@@ -168,6 +168,7 @@ export { openContainer } from './restore/open-container.ts';
 export type { ContainerBytes } from './restore/container-store.ts';
 export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';
 export { PointReader } from './restore/point-reader.ts';
+export type { PagePackReaderPolicy } from './packs/page-pack-reader.ts';
 export { VolumeBlocks } from './restore/volume-blocks.ts';
 export { checkHasBlocks, getVolume, listVolumes, type PointVolume } from './restore/point-volumes.ts';
 export {

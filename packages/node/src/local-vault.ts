@@ -8,6 +8,7 @@ import {
   leasePolicyFor,
   leaseUntilFor,
   type AllServices,
+  type PagePackReaderPolicy,
 } from '@holdfast/engine';
 import { defaultImageSettings, type Plan, RetentionRules } from '@holdfast/engine/model';
 import { DirectoryWorkStore } from './store/directory-work-store.ts';
@@ -50,6 +51,17 @@ export const localPlan: Plan = {
   compression: 'default',
   images: defaultImageSettings,
   shard: { files: 4_000, bytes: 96 * 2 ** 20 },
+};
+
+/**
+ * Caches of a reader of pages, of which every thread has one: a disk answers at once, and pages are read in order, those of
+ * a shard twice.
+ */
+export const localPages: PagePackReaderPolicy = {
+  pageCacheBytes: 4 * 2 ** 20,
+  stretchCacheBytes: 2 ** 20,
+  firstStretchBytes: 64 * 2 ** 10,
+  maxStretchBytes: 256 * 2 ** 10,
 };
 
 /** User of the vault, as its audit log names them. */

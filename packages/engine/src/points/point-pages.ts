@@ -5,7 +5,7 @@ import type { PageSource } from '../manifest/page-store.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { containerName, pageName } from '../packs/object-names.ts';
 import { PackReader } from '../packs/pack-reader.ts';
-import { PagePackReader } from '../packs/page-pack-reader.ts';
+import { PagePackReader, type PagePackReaderPolicy } from '../packs/page-pack-reader.ts';
 import type { StoredPack } from '../packs/store-pack.ts';
 import type { FindObject } from '../packs/stored-object.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -28,8 +28,9 @@ export function createPageReader(
   keys: VaultKeys,
   records: Iterable<PagePackRecord>,
   packs: PackReader = new PackReader(store, keys),
+  policy?: PagePackReaderPolicy,
 ): PagePackReader {
-  return new PagePackReader(store, keys, packs, findPagePacks(records));
+  return new PagePackReader(store, keys, packs, findPagePacks(records), policy);
 }
 
 export function readPackMap(

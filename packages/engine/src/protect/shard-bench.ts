@@ -10,7 +10,7 @@ import type { KeyRange } from '../manifest/tuple-key.ts';
 import type { BufferPool } from '../packs/buffer-pool.ts';
 import { ChunkStore, type ChunkStorePolicy } from '../packs/chunk-store.ts';
 import { PagePackWriter, type PagePackWriterOptions } from '../packs/page-pack-writer.ts';
-import type { PagePackReader } from '../packs/page-pack-reader.ts';
+import type { PagePackReader, PagePackReaderPolicy } from '../packs/page-pack-reader.ts';
 import type { StoredPack } from '../packs/store-pack.ts';
 import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
 import { findPageRef, pageRefToText } from '../points/page-ref-text.ts';
@@ -29,6 +29,8 @@ export interface ShardBenchOptions {
   readonly plan: RunPlan;
   /** @default sizes that fit into a worker with 512 MiB */
   readonly storePolicy?: ChunkStorePolicy | undefined;
+  /** @default caches of the base's pages that spare a bucket requests */
+  readonly pages?: PagePackReaderPolicy | undefined;
   /** Shared by a worker that takes one shard after the other. @default a pool of this shard's own */
   readonly buffers?: BufferPool | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -69,7 +71,7 @@ export class ShardBench {
     this.#services = services;
     this.#options = options;
     this.#sink = sink;
-    this.#pages = createPageReader(store, keys, plan.base?.pagePacks ?? []);
+    this.#pages = createPageReader(store, keys, plan.base?.pagePacks ?? [], undefined, options.pages);
     this.#baseRoot = findPageRef(plan.base?.manifest, plan.base?.pointId);
     this.baseTree = new TreeReader(createFileTreeKind(keys), this.#pages, this.#baseRoot, originOf(plan));
     const keeper = new LeaseKeeper({ catalog, store, ...packLeaseOf(plan), except: plan.copiedPacks });

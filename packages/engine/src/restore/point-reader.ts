@@ -3,7 +3,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { PackReader } from '../packs/pack-reader.ts';
-import type { PagePackReader } from '../packs/page-pack-reader.ts';
+import type { PagePackReader, PagePackReaderPolicy } from '../packs/page-pack-reader.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
 import { createPageReader, readPackMap } from '../points/point-pages.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
@@ -12,6 +12,13 @@ import type { Root } from '../points/root.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { ReadRun } from './chunk-fetcher.ts';
 import { MappedPacks } from './mapped-packs.ts';
+
+export interface PointReaderOptions {
+  /** Damaged pages of the manifest, which ranges pass over. */
+  readonly lostPages?: ReadonlySet<PageId>;
+  /** @default caches that spare a bucket requests */
+  readonly pages?: PagePackReaderPolicy;
+}
 
 /** Reads everything of one recovery point, out of the bucket alone. */
 export class PointReader {
@@ -29,14 +36,18 @@ export class PointReader {
   readonly readRun: ReadRun;
   readonly #packs: MappedPacks;
 
-  /** @param lostPages - damaged pages of the manifest, which ranges pass over. */
-  constructor(store: ObjectStore, keys: VaultKeys, root: Root, lostPages?: ReadonlySet<PageId>) {
+  constructor(
+    store: ObjectStore,
+    keys: VaultKeys,
+    root: Root,
+    { lostPages, pages }: PointReaderOptions = {},
+  ) {
     this.root = root;
     this.name = `point ${root.point}`;
     this.store = store;
     this.keys = keys;
     const packs = new PackReader(store, keys);
-    this.pages = createPageReader(store, keys, root.pagePacks, packs);
+    this.pages = createPageReader(store, keys, root.pagePacks, packs, pages);
     const manifest = findPageRef(root.manifest, root.point);
     this.manifest = new TreeReader(createFileTreeKind(keys), this.pages, manifest, this.name, lostPages);
     this.packMap = readPackMap(keys, this.pages, root);

@@ -34,8 +34,10 @@ export async function restoreReadable(
 
 async function restoreEntries(reader: PointReader, options: RestorePointOptions): Promise<ReadableOutcome> {
   const { ranges, lost } = await findReadable(reader, options.signal);
-  const pages = lost.flatMap(({ page }) => (page === undefined ? [] : [page.pageId]));
-  const readable = new PointReader(reader.store, reader.keys, reader.root, new Set(pages));
+  const lostPageIds = lost.flatMap(({ page }) => (page === undefined ? [] : [page.pageId]));
+  const readable = new PointReader(reader.store, reader.keys, reader.root, {
+    lostPages: new Set(lostPageIds),
+  });
   let sum = nothingRestored;
   const lostPages = new Set<LostStretch>();
   const selection = selectKeys(options.paths);

@@ -119,7 +119,7 @@ async function withoutLost(
     const [begin, end] = [Math.max(from, stretch.from), Math.min(to, stretch.to)];
     if (begin < end) damaged.add(begin, end - begin, stretch.error);
   }
-  return new PointReader(reader.store, reader.keys, reader.root, lost.pages);
+  return new PointReader(reader.store, reader.keys, reader.root, { lostPages: lost.pages });
 }
 
 class DamageList {

@@ -8,7 +8,7 @@ import {
   type ShardJson,
   type VaultSecrets,
 } from '@holdfast/engine';
-import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
+import { localPages, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
 import { protectTask, type ProtectedShard, type ProtectJob } from './protect-task.ts';
 import type { RestoreTask } from './restore-queue.ts';
 import { type DirectoryRestore, restorerOf } from './restore-shards.ts';
@@ -34,7 +34,7 @@ serveTasks(async (initial: unknown) => {
     return async (task: unknown, reports: TaskReports): Promise<ProtectedShard> =>
       protectTask(opened, job, shardFromJson(task as ShardJson), reports);
   }
-  const reader = new PointReader(services.store, keys, job.root);
+  const reader = new PointReader(services.store, keys, job.root, { pages: localPages });
   let asking: TaskReports | undefined;
   const restore = restorerOf(reader, job.restore, (file) => asking?.tell(file));
   return async (given: unknown, reports: TaskReports): Promise<RestoreOutcome | undefined> => {

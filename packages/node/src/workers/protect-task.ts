@@ -20,6 +20,7 @@ import {
   type VaultKeys,
 } from '@holdfast/engine';
 import { DirectorySource } from '../source/directory-source.ts';
+import { localPages } from '../local-vault.ts';
 import { systemClock } from '../system-ports.ts';
 import { growingShards, type CutNews } from './shard-queue.ts';
 import type { TaskReports } from './worker-tasks.ts';
@@ -125,6 +126,7 @@ export async function protectTask(
     source,
     buffers,
     storePolicy: localStore,
+    pages: localPages,
     readAhead: localReadAhead,
     onSourceRead: waits,
     listed,
