@@ -135,6 +135,7 @@ export class PackReader {
       const stored = stretch.subarray(from, from + frame.length);
       answers.set(frame, await this.#answer(object, versionId, kind, frame, stored, signal));
     }
+    releaseBytes(stretch);
     return answers;
   }
 

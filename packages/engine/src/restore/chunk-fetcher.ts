@@ -45,12 +45,17 @@ export interface FetchItem<Tag> {
 export interface FetchedItem<Tag> {
   readonly tag: Tag;
   readonly chunk?: FetchedChunk;
-  /** Nothing else is made of its frame: its memory is the consumer's, unless `readRun` remembers frames. */
-  readonly isAlone?: boolean;
+  /**
+   * To be called when the chunk's bytes are not needed any more: when those of a frame are not, it gives their memory back.
+   * Who does not call it leaves that to the garbage collector.
+   */
+  readonly release?: () => void;
 }
 
 /** Uses left of each frame; only frames that are needed more than once have to be in it. */
 export type RemainingUses = Map<string, number>;
+
+type TakeBack = (content: Uint8Array) => void;
 
 export interface ChunkFetcherOptions {
   readonly readRun: ReadRun;
@@ -58,15 +63,23 @@ export interface ChunkFetcherOptions {
   /** @default not known: a shared frame is kept as long as some of its chunks have not been asked for */
   readonly remaining?: RemainingUses | undefined;
   readonly policy?: FetchPolicy | undefined;
+  /**
+   * Takes back the content of a frame that `readRun` gave, once nobody needs it: not if `readRun` remembers frames.
+   * @default it is left to the garbage collector
+   */
+  readonly takeBack?: TakeBack | undefined;
 }
 
 interface Window<Tag> {
   readonly items: readonly FetchItem<Tag>[];
   /** Keys of the items' chunks, by the places of the items. */
   readonly keys: readonly (string | undefined)[];
-  readonly chunks: ReadonlyMap<string, FetchedChunk>;
-  /** Keys of chunks that have their frames for themselves. */
-  readonly alone: ReadonlySet<string>;
+  readonly chunks: ReadonlyMap<string, TakenChunk>;
+}
+
+interface TakenChunk {
+  readonly chunk: FetchedChunk;
+  readonly release: (() => void) | undefined;
 }
 
 /** References of a window to one frame, each of those that differ once. */
@@ -76,11 +89,30 @@ interface FrameUse {
   uses: number;
 }
 
-/** A frame that later windows need. */
-interface KeptFrame {
+/** A frame's content, which several windows may need. */
+class HeldFrame {
   readonly content: Uint8Array;
   /** Plain bytes of it that were handed out. */
-  readonly used: number;
+  usedBytes = 0;
+  /** True while later windows need it, also when the cache has given it up. */
+  isKept = false;
+  readonly #takeBack: TakeBack;
+  #inUse = 0;
+
+  constructor(content: Uint8Array, takeBack: TakeBack = () => {}) {
+    this.content = content;
+    this.#takeBack = takeBack;
+  }
+
+  /** @param uses - calls of `release` that will follow. */
+  use(uses: number): void {
+    this.#inUse += uses;
+  }
+
+  readonly release = (): void => {
+    this.#inUse -= 1;
+    if (this.#inUse === 0 && !this.isKept) this.#takeBack(this.content);
+  };
 }
 
 /**
@@ -96,13 +128,15 @@ export class ChunkFetcher {
   readonly #keys: Pick<VaultKeys, 'chunkId'>;
   readonly #policy: FetchPolicy;
   readonly #remaining: RemainingUses | undefined;
-  readonly #kept: BoundedCache<string, KeptFrame>;
+  readonly #takeBack: TakeBack | undefined;
+  readonly #kept: BoundedCache<string, HeldFrame>;
 
-  constructor({ readRun, keys, remaining, policy = defaultFetchPolicy }: ChunkFetcherOptions) {
+  constructor({ readRun, keys, remaining, policy = defaultFetchPolicy, takeBack }: ChunkFetcherOptions) {
     this.#readRun = readRun;
     this.#keys = keys;
     this.#policy = policy;
     this.#remaining = remaining;
+    this.#takeBack = takeBack;
     this.#kept = new BoundedCache(policy.cacheBytes);
   }
 
@@ -137,52 +171,48 @@ export class ChunkFetcher {
   }
 
   async #read<Tag>(items: readonly FetchItem<Tag>[], signal?: AbortSignal): Promise<Window<Tag>> {
-    const chunks = new Map<string, FetchedChunk>();
-    const alone = new Set<string>();
+    const chunks = new Map<string, TakenChunk>();
     const keys = items.map(({ reference }) => reference && chunkKey(reference));
     const frames = usesByFrame(items, keys);
     const missing: ChunkReference[] = [];
     for (const [key, use] of frames) {
       const kept = this.#kept.get(key);
       if (kept === undefined) for (const chunk of use.chunks.values()) missing.push(chunk);
-      else this.#take(key, use, kept.content, kept.used, chunks);
+      else this.#take(key, use, kept, chunks);
     }
     await forEachConcurrent(planRuns(missing, this.#policy.run), this.#policy.runsAtOnce, async (run) => {
       const answers = await this.#readRun(run, signal);
       run.frames.forEach((frame, index) => {
         const key = frameKey(frame);
         const use = frames.get(key) as FrameUse;
-        this.#take(key, use, answers[index] as ReadFrame, 0, chunks);
-        const [chunk] = use.chunks.keys();
-        if (use.uses === 1 && chunk !== undefined && this.#kept.get(key) === undefined) alone.add(chunk);
+        const answer = answers[index] as ReadFrame;
+        if (answer instanceof BackupError)
+          for (const chunk of use.chunks.keys()) chunks.set(chunk, { chunk: answer, release: undefined });
+        else this.#take(key, use, new HeldFrame(answer, this.#takeBack), chunks);
       });
     });
-    return { items, keys, chunks, alone };
+    return { items, keys, chunks };
   }
 
   /** Cuts a window's chunks out of a frame, and keeps the frame or not. */
-  #take(
-    frame: string,
-    { chunks, uses }: FrameUse,
-    content: ReadFrame,
-    usedBefore: number,
-    taken: Map<string, FetchedChunk>,
-  ): void {
-    if (content instanceof BackupError) {
-      for (const key of chunks.keys()) taken.set(key, content);
-      return;
-    }
+  #take(name: string, { chunks, uses }: FrameUse, frame: HeldFrame, taken: Map<string, TakenChunk>): void {
+    const { content } = frame;
     let used = 0;
     for (const { plainBytes } of chunks.values()) used += plainBytes;
-    const isKept = this.#isNeededAgain(frame, uses, content.length - usedBefore - used);
-    if (isKept) this.#kept.set(frame, { content, used: usedBefore + used }, content.length);
-    else this.#kept.delete(frame);
+    frame.usedBytes += used;
+    frame.isKept = this.#isNeededAgain(name, uses, content.length - frame.usedBytes);
+    if (frame.isKept) this.#kept.set(name, frame, content.length);
+    else this.#kept.delete(name);
     // A view holds all of its frame, also after the cache has given it up.
     const isSparse = 2 * used < content.length;
+    frame.use(isSparse ? 1 : uses);
+    const release = isSparse ? undefined : frame.release;
     for (const [key, reference] of chunks) {
-      const chunk = cutChunk(this.#keys, content, reference);
-      taken.set(key, isSparse && chunk instanceof Uint8Array ? new Uint8Array(chunk) : chunk);
+      const cut = cutChunk(this.#keys, content, reference);
+      const chunk = isSparse && cut instanceof Uint8Array ? new Uint8Array(cut) : cut;
+      taken.set(key, { chunk, release });
     }
+    if (isSparse) frame.release();
   }
 
   #isNeededAgain(frame: string, uses: number, unusedBytes: number): boolean {
@@ -216,14 +246,9 @@ function chunkKey({ id, plainBytes, location }: ChunkReference): string {
   return `${frameKey(location)}:${location.start}:${plainBytes}:${id}`;
 }
 
-function* consume<Tag>({
-  items,
-  keys,
-  chunks,
-  alone,
-}: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
+function* consume<Tag>({ items, keys, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
   for (const [at, { tag }] of items.entries()) {
     const key = keys[at];
-    yield key === undefined ? { tag } : { tag, chunk: chunks.get(key), isAlone: alone.has(key) };
+    yield key === undefined ? { tag } : { tag, ...chunks.get(key) };
   }
 }

@@ -63,15 +63,21 @@ export async function* readContentStretch(
   const { extent, from, to } = stretch;
   const begin = extentKey(path, extent);
   const remaining = await countUses(reader, { from: begin, to: extentKey(path, to) }, frameKeyOf, signal);
-  const fetcher = new ChunkFetcher({ readRun: reader.readRun, keys: reader.keys, remaining, policy });
+  const fetcher = new ChunkFetcher({
+    readRun: reader.readRun,
+    keys: reader.keys,
+    remaining,
+    policy,
+    takeBack: releaseBytes,
+  });
   const items = pointItems(reader, { from: begin, to: pathKeys(path).to }, signal, { path, offset: extent });
   let at = from;
-  for await (const { tag: offset, chunk, isAlone } of fetcher.fetch(chunksOf(stretch, items), signal)) {
+  for await (const { tag: offset, chunk, release } of fetcher.fetch(chunksOf(stretch, items), signal)) {
     if (chunk instanceof BackupError) throw chunk;
     if (chunk === undefined || offset !== at) break;
     yield { offset, bytes: chunk };
     at += chunk.length;
-    if (isAlone === true) releaseBytes(chunk);
+    release?.();
   }
   if (at !== to) throw new StoredBytesDamagedError(reader.name, `content from byte ${from} on ends at ${at}`);
 }

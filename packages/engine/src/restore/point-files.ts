@@ -5,7 +5,7 @@ import { extentKey, pathKeys, type KeyRange } from '../manifest/tuple-key.ts';
 import type { ChunkFetcher, FetchedItem, FetchItem } from './chunk-fetcher.ts';
 import { pointItems, type PointItem } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
-import type { RestoredFiles } from './restore-source.ts';
+import type { ReadContent, RestoredFiles } from './restore-source.ts';
 import type { RefusalSparer } from './spare-refused.ts';
 
 /** Content read in vain before a file that follows it; stopping and beginning anew would take as long. Bytes. */
@@ -75,10 +75,23 @@ export class PointFiles implements RestoredFiles {
   }
 
   /** The open file's content that has not been read. Every chunk is verified by its id; the first error ends it. */
-  async *content(): AsyncGenerator<Uint8Array> {
+  content(): ReadContent {
+    let used: (() => void)[] = [];
+    return {
+      [Symbol.asyncIterator]: () => this.#pieces((release) => used.push(release)),
+      release: () => {
+        for (const release of used) release();
+        used = [];
+      },
+    };
+  }
+
+  async *#pieces(note: (release: () => void) => void): AsyncGenerator<Uint8Array, void, undefined> {
     for (let item = await this.#chunk(); item !== undefined; item = await this.#chunk()) {
-      if (item instanceof BackupError) throw item;
-      yield item;
+      const { chunk, release } = item;
+      if (chunk instanceof BackupError) throw chunk;
+      if (release !== undefined) note(release);
+      if (chunk !== undefined) yield chunk;
     }
   }
 
@@ -98,22 +111,24 @@ export class PointFiles implements RestoredFiles {
       const items = pointItems(this.#reader, { ...this.#range, from }, this.#signal);
       this.#stream = this.#fetcher.fetch(items, this.#signal);
       this.#after = undefined;
-    } else if (this.#file !== undefined) while ((await this.#chunk()) !== undefined);
+    } else if (this.#file !== undefined) {
+      for (let item = await this.#chunk(); item !== undefined; item = await this.#chunk()) item.release?.();
+    }
     return this.#after ?? this.#stream.next();
   }
 
-  async #chunk(): Promise<FetchedItem<PointItem>['chunk']> {
+  async #chunk(): Promise<Pick<FetchedItem<PointItem>, 'chunk' | 'release'> | undefined> {
     if (this.#after !== undefined) return undefined;
     const item = await this.#stream.next();
     if (item.done === true || !('chunkOf' in item.value.tag)) {
       this.#after = item;
       return undefined;
     }
-    const { chunk, tag } = item.value;
-    if (!(chunk instanceof Uint8Array)) return chunk;
+    const { chunk, tag, release } = item.value;
+    if (!(chunk instanceof Uint8Array)) return { chunk };
     const wanted = chunk.subarray(Math.max(0, this.#read - tag.offset));
     this.#read = tag.offset + chunk.length;
-    return wanted;
+    return { chunk: wanted, release };
   }
 }
 

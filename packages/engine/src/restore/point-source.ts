@@ -1,6 +1,7 @@
 import { concernsOne } from '../errors.ts';
 import { decodeFileEntry } from '../manifest/file-entry.ts';
 import { entryKey, type KeyRange } from '../manifest/tuple-key.ts';
+import { releaseBytes } from '../packs/release-bytes.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import { ChunkFetcher, type FetchPolicy } from './chunk-fetcher.ts';
 import { frameKey } from './plan-runs.ts';
@@ -26,7 +27,13 @@ export class PointSource implements RestoreSource {
     const remaining = await countUses(reader, range, ({ location }) => frameKey(location), signal);
     const sparer = new RefusalSparer();
     const readRun = sparer.sparing(reader.readRun);
-    const fetcher = new ChunkFetcher({ readRun, keys: reader.keys, remaining, policy: this.#fetch });
+    const fetcher = new ChunkFetcher({
+      readRun,
+      keys: reader.keys,
+      remaining,
+      policy: this.#fetch,
+      takeBack: releaseBytes,
+    });
     return new PointFiles(reader, range, fetcher, sparer, signal);
   }
 

@@ -16,7 +16,7 @@ import type { FetchPolicy } from './chunk-fetcher.ts';
 import type { PointReader } from './point-reader.ts';
 import { PointSource } from './point-source.ts';
 import { keptNamed } from './restore-outcome.ts';
-import type { LeftOutFile, RestoredFile, RestoreSource } from './restore-source.ts';
+import type { LeftOutFile, ReadContent, RestoredFile, RestoreSource } from './restore-source.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
 import { UnkeptFacts } from './unkept-facts.ts';
@@ -180,13 +180,13 @@ class RangeWriter {
    */
   async write(
     file: RestoredFile,
-    content: AsyncIterable<Uint8Array>,
+    content: ReadContent,
     from: BegunWrite | undefined,
   ): Promise<BegunWrite | undefined> {
     const { entry } = file;
     // Its other name has to be in its place.
     if (file.names !== undefined && this.#linkable.has(file.names.id)) await this.settle();
-    if (entry.size > sideBySideBytes || from !== undefined) return this.#write(file, content, from);
+    if (entry.size > sideBySideBytes || from !== undefined) return this.#write(file, released(content), from);
     const pieces: Uint8Array[] = [];
     try {
       for await (const piece of content) pieces.push(piece);
@@ -195,7 +195,7 @@ class RangeWriter {
       return undefined;
     }
     const running = this.#write(file, pieces).then(
-      () => undefined,
+      () => content.release?.(),
       (error: unknown) => {
         this.#failure ??= { error };
       },
@@ -335,6 +335,18 @@ class RangeWriter {
       { cause: last },
     );
   }
+}
+
+/** A content of which a piece is given back when the next one is asked for. */
+function released(content: ReadContent): AsyncIterable<Uint8Array> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      for await (const piece of content) {
+        yield piece;
+        content.release?.();
+      }
+    },
+  };
 }
 
 /** An earlier entry of the point has the place of this one. */

@@ -20,6 +20,12 @@ export interface RestoredFile extends Pick<FileEntry, 'entry' | 'carriedFrom'> {
   readonly names?: { readonly id: string; readonly count: number } | undefined;
 }
 
+/** A file's content as it is read. */
+export interface ReadContent extends AsyncIterable<Uint8Array> {
+  /** Gives back the memory of the pieces that were read so far: nobody may use them afterwards. */
+  release?(): void;
+}
+
 /** The files of a range of keys in the order of their paths, whose content may be taken or not. */
 export interface RestoredFiles {
   /** The file behind the one that is open. */
@@ -27,7 +33,7 @@ export interface RestoredFiles {
   /** Opens the file that the range begins with, at a byte of its content. */
   open(path: Uint8Array, from: number): Promise<RestoredFile>;
   /** The open file's content that has not been read, every piece of it verified. The first error ends it. */
-  content(): AsyncIterable<Uint8Array>;
+  content(): ReadContent;
   /** Ends reading, also what is under way. */
   close(): Promise<void>;
   /** The refusal, when nothing of the vault could be read. */

@@ -83,6 +83,10 @@ async function fetchAll(
 
 const roomy: FetchPolicy = { windowBytes: 1_000, windowItems: 50, cacheBytes: 1e9, runsAtOnce: 3 };
 
+function spoil(content: Uint8Array): void {
+  content.fill(0xee);
+}
+
 const wanted = fc.array(
   fc.option(
     fc
@@ -94,24 +98,56 @@ const wanted = fc.array(
 );
 
 describe('whatever is wanted', () => {
-  test('the memory of a chunk that is alone in its frame can be used at once, and no other item has it', async () => {
+  test('a frame is taken back when none of its chunks is needed any more, whoever releases them when', async () => {
     await fc.assert(
       fc.asyncProperty(
         wanted,
         fc.integer({ min: 0, max: 1_500 }),
+        fc.integer({ min: 1, max: 2_000 }),
+        fc.integer({ min: 0, max: 10 }),
         fc.boolean(),
-        async (references, cacheBytes, isCounted) => {
+        async (references, cacheBytes, windowBytes, heldItems, isCounted) => {
           const remaining = isCounted ? usesOf(references.filter((one) => one !== undefined)) : undefined;
-          const policy = { ...roomy, cacheBytes };
-          const fetcher = new ChunkFetcher({ readRun: new Reads().read, keys, remaining, policy });
+          const policy = { ...roomy, cacheBytes, windowBytes };
+          const fetcher = new ChunkFetcher({
+            readRun: new Reads().read,
+            keys,
+            remaining,
+            policy,
+            takeBack: spoil,
+          });
+          const held: FetchedItem<number>[] = [];
 
-          for await (const { tag, chunk, isAlone } of fetcher.fetch(itemsOf(references))) {
-            const reference = references[tag];
-            expect(chunk).toEqual(reference && bytesOf(reference));
-            if (isAlone === true && chunk instanceof Uint8Array) new Uint8Array(chunk.buffer).fill(0xee);
+          for await (const item of fetcher.fetch(itemsOf(references))) {
+            held.push(item);
+            for (const { tag, chunk } of held) {
+              const reference = references[tag];
+              expect(chunk).toEqual(reference && bytesOf(reference));
+            }
+            if (held.length > heldItems) held.shift()?.release?.();
           }
         },
       ),
+    );
+  });
+
+  test('all frames that were read whole and are known not to be needed again are taken back', async () => {
+    await fc.assert(
+      fc.asyncProperty(wanted, fc.integer({ min: 1, max: 2_000 }), async (references, windowBytes) => {
+        const policy = { ...roomy, cacheBytes: 10_000, windowBytes };
+        const known = references.map(
+          (one) => one && chunkOf(one.location.frame, Number(one.location.packId)),
+        );
+        const reads = new Reads();
+        const remaining = usesOf(known.filter((one) => one !== undefined));
+        let taken = 0;
+        const takeBack = (): unknown => (taken += 1);
+        const fetcher = new ChunkFetcher({ readRun: reads.read, keys, remaining, policy, takeBack });
+
+        for await (const { release } of fetcher.fetch(itemsOf(known))) release?.();
+
+        expect(taken).toBe(reads.timesRead().size);
+      }),
     );
   });
 
