@@ -21,6 +21,8 @@ async function buildConstruct(): Promise<void> {
     // `cdk init` makes CommonJS projects, and modules may import it.
     format: 'cjs',
     target: 'node20',
+    // Two classes of one name in two modules would get others.
+    keepNames: true,
     external: ['aws-cdk-lib', 'constructs'],
     define: { 'import.meta.dirname': '__dirname' },
   });

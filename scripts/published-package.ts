@@ -8,12 +8,11 @@ export const read = (...path: string[]): string => readFileSync(join(root, ...pa
 
 const { license } = JSON.parse(read('package.json')) as { license: string };
 
-/** Options of both packages. Names stay: errors are told apart by theirs. */
+/** Options of both packages. */
 export const commonOptions = {
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
-  keepNames: true,
   metafile: true,
   legalComments: 'none',
   logLevel: 'warning',
