@@ -135,6 +135,14 @@ export class ByteReader {
     return this.#bytes.subarray(this.#position - length, this.#position);
   }
 
+  /** Copies some bytes: for few of them, which takes less than a view. */
+  copyTo(target: Uint8Array, at: number, length: number): void {
+    if (length > this.remaining) this.fail('it ends early');
+    for (let copied = 0; copied < length; copied++)
+      target[at + copied] = this.#bytes[this.#position + copied] as number;
+    this.#position += length;
+  }
+
   hex(length: number): string {
     if (length > this.remaining) return this.fail('it ends early');
     this.#position += length;

@@ -145,27 +145,41 @@ function writeKey(writer: ByteWriter, previous: Uint8Array, key: Uint8Array): vo
     .bytes(key.subarray(shared));
 }
 
+/** Keys of a page lie side by side in buffers of this size: one for each key would keep the garbage collector busy. */
+const keyRoomBytes = 4096;
+
 /** Reads the page's keys one by one: each is above the one before, and `shared` is all that they have in common. */
 function createKeyReader(reader: ByteReader): () => Uint8Array {
-  let previous: Uint8Array | undefined;
+  let room = new Uint8Array(0);
+  /** The key before: where it lies in the room. */
+  let [start, end] = [0, 0];
+  let isFirst = true;
   let keyBytes = 0;
   return () => {
-    const before = previous ?? new Uint8Array();
     const shared = reader.varint();
     const rest = reader.varint();
     const length = shared + rest;
     keyBytes += length;
     if (length > maxKeyBytes || keyBytes > maxPageKeyBytes) reader.fail('its keys are too long');
-    if (shared > before.length) reader.fail('a key shares more bytes than there are');
-    const suffix = reader.bytes(rest);
-    if (previous !== undefined && (suffix[0] ?? -1) <= (before[shared] ?? -1))
-      reader.fail('its keys do not ascend');
+    if (shared > end - start) reader.fail('a key shares more bytes than there are');
+    const next = shared < end - start ? room[start + shared] : undefined;
 
-    const key = new Uint8Array(length);
-    if (shared > 0) key.set(before.subarray(0, shared));
-    key.set(suffix, shared);
-    previous = key;
-    return key;
+    // A key that goes on where the one before ends shares all of its bytes.
+    let at = shared === end - start ? start : end;
+    if (at + length > room.length) {
+      const larger = new Uint8Array(Math.max(keyRoomBytes, length));
+      larger.set(room.subarray(start, start + shared));
+      room = larger;
+      at = 0;
+    } else if (at !== start) {
+      room.copyWithin(at, start, start + shared);
+    }
+    reader.copyTo(room, at + shared, rest);
+    const first = rest > 0 ? room[at + shared] : undefined;
+    if (!isFirst && (first ?? -1) <= (next ?? -1)) reader.fail('its keys do not ascend');
+    isFirst = false;
+    [start, end] = [at, at + length];
+    return room.subarray(start, end);
   };
 }
 

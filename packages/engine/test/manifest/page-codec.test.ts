@@ -92,6 +92,25 @@ describe('a page', () => {
     );
   });
 
+  test('comes back as it was with long keys that begin alike', () => {
+    const part = fc.constantFrom('a'.repeat(900), 'b', 'c'.repeat(2_500), 'd'.repeat(40));
+    const keys = fc
+      .uniqueArray(
+        fc.array(part, { maxLength: 3 }).map((parts) => parts.join('')),
+        { minLength: 1, maxLength: 30 },
+      )
+      .map((list) => list.sort().map(utf8));
+    fc.assert(
+      fc.property(keys, (list) => {
+        const entries = list.map((key) => ({ key, logical: key.subarray(0, 2), location: new Uint8Array() }));
+        const page = decodePage(encodeLeaf(entries), here, 'page');
+
+        expect(isLeaf(page) && page.entries.map(({ key }) => toHex(key))).toEqual(list.map(toHex));
+      }),
+      { seed: 5 },
+    );
+  });
+
   test('finds its children in its own pack, and in others by name', () => {
     const page = decodePage(encodeInner(1, children, here), here, 'page');
 
