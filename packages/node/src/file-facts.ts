@@ -73,9 +73,9 @@ export function entryOf(
 /** Facts that a manifest has no place for. */
 function leftOutOf(stats: BigIntStats): readonly LeftOutFact[] | undefined {
   const linked = stats.nlink > 1n && stats.isFile();
-  const ns = stats.mtimeNs % 1_000_000n;
-  const ms = Number(stats.mtimeNs / 1_000_000n);
-  if (Math.round((ms + Number(ns) / 1e6 - ms) * 1e6) === Number(ns)) return linked ? onlyLinks : undefined;
+  const ns = Number(stats.mtimeNs % 1_000_000n);
+  const ms = Number(stats.mtimeMs);
+  if (Math.round((ms + ns / 1e6 - ms) * 1e6) === ns) return linked ? onlyLinks : undefined;
   return linked ? linksAndTimes : onlyTimes;
 }
 

@@ -56,6 +56,11 @@ export interface FileSource {
    */
   list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry>;
   /**
+   * The same listing where the source answers at once: a promise for each of a million files takes as long as finding
+   * them. Absent where it has to wait for answers.
+   */
+  readonly listNow?: (range: PathRange) => Iterable<SourceEntry>;
+  /**
    * Opens exactly the listed state of an entry, all of it or a range.
    * @throws {@link SourceEntryError} it vanished, changed since it was listed, or may not be read.
    */

@@ -1,5 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import type { FileSource, PathRange, SourceEntry } from '../ports/file-source.ts';
 import { pathAfter, stretchBytes, stretchesOf, type ShardDraft, type ShardLimits } from './shards.ts';
+
+/** Entries of a listing at once after which other work of the thread gets its turn. */
+const entriesPerTurn = 2048;
 
 export interface CutShard {
   /** The entries of the shard's paths, in the order of their bytes. */
@@ -18,7 +22,7 @@ export interface CutShard {
  * every path is listed once. Memory: the entries of one shard.
  */
 export async function cutShard(
-  source: FileSource,
+  source: Pick<FileSource, 'list' | 'listNow'>,
   range: PathRange,
   limits: ShardLimits & {
     /** Entries above this size end their shard. Bytes. @default a stretch */
@@ -41,13 +45,27 @@ export async function cutShard(
     large,
     rest: to === range.to || to === undefined ? undefined : { from: to, to: range.to },
   });
-  for await (const entry of source.list(range, signal)) {
+  const take = (entry: SourceEntry): CutShard | undefined => {
     const entryBytes = Math.min(entry.size, stretchBytes);
     const full = listed.length >= limits.files || bytes + entryBytes > limits.bytes;
     if (listed.length > 0 && full) return cutAt(entry.path);
     listed.push(entry);
     bytes += entryBytes;
-    if (entry.size > largeBytes) return cutAt(pathAfter(entry.path), entry);
+    return entry.size > largeBytes ? cutAt(pathAfter(entry.path), entry) : undefined;
+  };
+  if (source.listNow === undefined) {
+    for await (const entry of source.list(range, signal)) {
+      const cut = take(entry);
+      if (cut !== undefined) return cut;
+    }
+    return cutAt(range.to);
+  }
+  for (const entry of source.listNow(range)) {
+    const cut = take(entry);
+    if (cut !== undefined) return cut;
+    if (listed.length % entriesPerTurn > 0) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
   }
   return cutAt(range.to);
 }

@@ -13,7 +13,7 @@ function sourceOf(sizes: readonly number[]): PatternSource {
   return source;
 }
 
-async function cutAll(source: PatternSource, limits: ShardLimits): Promise<CutShard[]> {
+async function cutAll(source: Parameters<typeof cutShard>[0], limits: ShardLimits): Promise<CutShard[]> {
   const cuts: CutShard[] = [];
   let range: PathRange | undefined = {};
   while (range !== undefined) {
@@ -34,6 +34,21 @@ test('cuts a range where a shard is full, by files or by bytes', async () => {
   expect(byFiles.map(namesOf)).toEqual([['f000', 'f001'], ['f002', 'f003'], ['f004']]);
   expect(byBytes.map(namesOf)).toEqual([['f000', 'f001'], ['f002'], ['f003'], ['f004']]);
   expect(byBytes.map(({ shard }) => shard.bytes)).toEqual([90, 20, 500, 1]);
+});
+
+test('cuts a listing that comes at once where it cuts one that comes bit by bit', async () => {
+  const sizes = [1, 2, stretchBytes + 1, 3, 60, 30, 1, 1];
+  const entries = await Array.fromAsync(sourceOf(sizes).list({}));
+  const atOnce = {
+    list: () => {
+      throw new TypeError('the entries are there at once');
+    },
+    listNow: ({ from }: PathRange) =>
+      entries.filter(({ path }) => from === undefined || compareBytes(path, from) >= 0),
+  };
+  const limits = { files: 3, bytes: 80 };
+
+  expect(await cutAll(atOnce, limits)).toEqual(await cutAll(sourceOf(sizes), limits));
 });
 
 test('makes one shard of a source without entries, so that the whole key space is covered', async () => {

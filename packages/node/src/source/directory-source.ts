@@ -11,7 +11,7 @@ import { errnoOf } from '../errno.ts';
 import { changedError, piecesOfListed, readListed, sourceEntryErrorOf } from './file-content.ts';
 import type { ListedFile } from './file-content.ts';
 import { entryOf } from '../file-facts.ts';
-import { pathBytes, rawPathOf, rawPathOfText, shownPath } from './raw-path.ts';
+import { callPathOf, pathBytes, rawPathOf, rawPathOfText, shownPath } from './raw-path.ts';
 import type { RawPath } from './raw-path.ts';
 import { overlaps, walkInByteOrder } from './walk-in-byte-order.ts';
 import type { RawRange } from './walk-in-byte-order.ts';
@@ -93,17 +93,27 @@ export class DirectorySource implements FileSource {
   }
 
   async *list(range: PathRange, signal?: AbortSignal): AsyncGenerator<SourceEntry, void, undefined> {
-    this.#checkRoot();
     let entries = 0;
+    for (const entry of this.listNow(range)) {
+      signal?.throwIfAborted();
+      yield entry;
+      entries += 1;
+      if (entries % entriesPerTurn === 0) await setImmediate();
+    }
+  }
+
+  *listNow(range: PathRange): Generator<SourceEntry, void, undefined> {
+    this.#checkRoot();
     const raw = rawRangeOf(range);
     // The walk meets again what still hides something.
     for (const path of this.#obstacles.keys()) if (overlaps(path, raw)) this.#obstacles.delete(path);
-    for (const path of this.#walk(raw)) {
-      signal?.throwIfAborted();
-      const entry = this.#findEntry(path);
-      if (entry !== undefined) yield entry;
-      entries += 1;
-      if (entries % entriesPerTurn === 0) await setImmediate();
+    try {
+      for (const path of walkInByteOrder(this.#root, raw, (left, error) => this.#leaveOut(left, error))) {
+        const entry = this.#findEntry(path);
+        if (entry !== undefined) yield entry;
+      }
+    } catch (error) {
+      throw this.#unavailable(error);
     }
   }
 
@@ -137,14 +147,6 @@ export class DirectorySource implements FileSource {
     return Promise.resolve(this.#clock.now());
   }
 
-  *#walk(range: RawRange): Generator<RawPath, void, undefined> {
-    try {
-      yield* walkInByteOrder(this.#root, range, (path, error) => this.#leaveOut(path, error));
-    } catch (error) {
-      throw this.#unavailable(error);
-    }
-  }
-
   #findEntry(path: RawPath): SourceEntry | undefined {
     const bytes = pathBytes(path);
     try {
@@ -171,7 +173,7 @@ export class DirectorySource implements FileSource {
 
   #statEntry(bytes: Uint8Array, path: RawPath): SourceEntry | undefined {
     // With the slash at its end the call would follow a link that took the directory's place.
-    const fullPath = pathBytes(`${this.#root}/${path.endsWith('/') ? path.slice(0, -1) : path}`);
+    const fullPath = callPathOf(`${this.#root}/${path.endsWith('/') ? path.slice(0, -1) : path}` as RawPath);
     const stats = lstatSync(fullPath, { bigint: true, throwIfNoEntry: false });
     if (stats === undefined) return undefined;
     if (stats.isDirectory()) this.#checkNoVault(bytes, stats);

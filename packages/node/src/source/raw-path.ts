@@ -17,6 +17,11 @@ export function pathBytes(path: string): Buffer {
   return Buffer.from(path, 'latin1');
 }
 
+/** A path for a call of the file system: as text where that has the same bytes, which saves making a buffer. */
+export function callPathOf(path: RawPath): Buffer | string {
+  return /[^\0-\x7f]/.test(path) ? pathBytes(path) : path;
+}
+
 /** A path for messages: bytes that are not UTF-8 are shown as U+FFFD. */
 export function shownPath(path: Uint8Array | RawPath): string {
   return (typeof path === 'string' ? pathBytes(path) : Buffer.from(path)).toString('utf8');

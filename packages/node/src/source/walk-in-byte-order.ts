@@ -22,26 +22,22 @@ export function overlaps(prefix: string, { from, to }: RawRange): boolean {
  * With that `/` the order of names is the order of whole paths: `a-` comes before `a/x` although `a` comes before `a-`.
  */
 function namesInByteOrder(directory: string): string[] {
-  const names: string[] = [];
-  for (const { name, isDirectory } of readNames(pathBytes(directory)))
-    names.push(isDirectory ? `${name}/` : name);
   // Without a compare function strings sort by code units, which are bytes here, and several times faster.
-  return names.sort();
+  return readNames(pathBytes(directory)).sort();
 }
 
-function readNames(directory: Buffer): readonly { readonly name: string; readonly isDirectory: boolean }[] {
+function readNames(directory: Buffer): string[] {
   try {
-    return readdirSync(directory, { withFileTypes: true, encoding: 'latin1' }).map((child) => ({
-      name: child.name,
-      isDirectory: child.isDirectory(),
-    }));
+    return readdirSync(directory, { withFileTypes: true, encoding: 'latin1' }).map((child) =>
+      child.isDirectory() ? `${child.name}/` : child.name,
+    );
   } catch (error) {
     if (errnoOf(error) !== 'ERR_INVALID_ARG_TYPE') throw error;
     // Where a file system does not tell the kinds of its names, Node asks itself, and cannot join a Buffer with text.
-    return readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }).map((child) => ({
-      name: child.name.toString('latin1'),
-      isDirectory: child.isDirectory(),
-    }));
+    return readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }).map((child) => {
+      const name = child.name.toString('latin1');
+      return child.isDirectory() ? `${name}/` : name;
+    });
   }
 }
 
