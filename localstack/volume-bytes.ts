@@ -24,7 +24,7 @@ export class VolumeBytes {
     return response.bytes();
   }
 
-  /** SHA-256 of a stretch of any length, in hex, which no bytes travel for. */
+  /** SHA-256 of a stretch of any length up to its last byte that is not zero, in hex; no bytes travel for it. */
   async digest(volumeId: string, offset: number, length: number): Promise<VolumeDigest> {
     const response = await this.#call('GET', `${volumeId}/digest?offset=${offset}&length=${length}`);
     return (await response.json()) as VolumeDigest;

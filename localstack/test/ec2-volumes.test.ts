@@ -113,6 +113,23 @@ test('tells the digest of a stretch of a volume over HTTP, up to where the volum
   await expect(bytes.digest('vol-0123456789abcdef0', 0, 1)).rejects.toThrow('404');
 });
 
+test('tells the digest of a stretch up to its last byte that is not zero, with the zeros before that', async () => {
+  const fixture = await startFixture();
+  const bytes = new VolumeBytes(fixture.url);
+  const volumeId = await createVolume(fixture);
+  const content = Buffer.alloc(9_000_001);
+  content.write('a');
+  content.write('b', 9_000_000);
+
+  await bytes.write(volumeId, 0, 'a');
+  await bytes.write(volumeId, 9_000_000, Buffer.from('b\0\0'));
+
+  for (const offset of [0, 1, 9_000_001]) {
+    const sha256 = createHash('sha256').update(content.subarray(offset)).digest('hex');
+    expect(await bytes.digest(volumeId, offset, 20_000_000)).toEqual({ sha256, length: 20_000_000 });
+  }
+});
+
 test('makes a volume larger, and never smaller', async () => {
   const fixture = await startFixture();
   const { ec2 } = fixture;

@@ -9,10 +9,11 @@ import { WrittenBlocks } from './written-blocks.ts';
 const run = promisify(execFile);
 const gibibyte = 1024 ** 3;
 const readBytes = 2 ** 22;
+const zeros = Buffer.alloc(readBytes);
 /** Bytes of a block of a snapshot, of whatever volume. */
 export const blockBytes = 2 ** 19;
 
-/** SHA-256 of a stretch of a volume, in hex; the stretch is shorter where the volume ends. */
+/** SHA-256 of a stretch of a volume up to its last byte that is not zero, in hex; the stretch is shorter where the volume ends. */
 export interface VolumeDigest {
   readonly sha256: string;
   readonly length: number;
@@ -119,11 +120,17 @@ export class BlockFiles {
     const hash = createHash('sha256');
     const buffer = Buffer.allocUnsafe(readBytes);
     let done = 0;
+    let hashed = 0;
     while (done < length) {
       const wanted = Math.min(readBytes, length - done);
       const { bytesRead } = await file.read(buffer, 0, wanted, offset + done);
       if (bytesRead === 0) break;
-      hash.update(buffer.subarray(0, bytesRead));
+      const content = withoutZerosAtEnd(buffer.subarray(0, bytesRead));
+      if (content.length > 0) {
+        for (; hashed < done; hashed += readBytes) hash.update(zeros.subarray(0, done - hashed));
+        hash.update(content);
+        hashed = done + content.length;
+      }
       done += bytesRead;
     }
     return { sha256: hash.digest('hex'), length: done };
@@ -156,6 +163,14 @@ export class BlockFiles {
     this.#written.delete(snapshotId);
     await rm(snapshotFilePath(this.#dataDir, snapshotId), { force: true });
   }
+}
+
+/** Most of a disk is zeros, and looking for another byte takes a tenth of the time that hashing them does. */
+export function withoutZerosAtEnd(bytes: Buffer): Buffer {
+  let end = bytes.length;
+  for (let block = zeros.length; block > 0; block >>>= 2)
+    while (end >= block && zeros.compare(bytes, end - block, end, 0, block) === 0) end -= block;
+  return bytes.subarray(0, end);
 }
 
 /** Copies with cp, as Node cannot find a file's holes; both systems' cp can also share blocks. */
