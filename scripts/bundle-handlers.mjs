@@ -2,12 +2,30 @@
 // Usage: node scripts/bundle-handlers.mjs <folder>
 
 import { globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const [folder = 'handlers'] = process.argv.slice(2);
 const entries = globSync('lambdas/*/*.lambda.ts', { cwd: root }).sort();
+
+/**
+ * Has modules of Node required instead of imported: an import reads every export once, and one of `node:http` is WebSocket,
+ * for which Node loads all of fetch.
+ */
+const requiredBuiltins = {
+  name: 'required-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:|[a-z_/0-9]+$)/ }, ({ path, kind }) => {
+      if (!isBuiltin(path) || kind === 'require-call') return undefined;
+      return { path, namespace: 'builtin' };
+    });
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
 
 const { outputFiles } = await build({
   absWorkingDir: root,
@@ -30,6 +48,7 @@ const { outputFiles } = await build({
   mainFields: ['module', 'main'],
   // Some of the SDK's dependencies are CommonJS.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  plugins: [requiredBuiltins],
   logLevel: 'warning',
 });
 
