@@ -98,6 +98,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.e2e.test.ts'],
           globalSetup: ['test/e2e/global-setup.ts'],
           fileParallelism: false,
+          // Nothing of them is mocked: Node itself loads them, once for all files.
+          experimental: { viteModuleRunner: false, nodeLoader: false },
         },
       },
     ],

@@ -14,11 +14,11 @@ import type { App } from './deployed.ts';
 import { runExecution, type Ended } from './executions.ts';
 
 /** Cycles are named by the second that they are due in; a test runs several within one. */
-let last = Date.now();
+let last = 0;
 
 /** Runs one cycle of a plan to its end, as its schedule would start it. */
 export async function runCycle(app: App, plan: string, type: BackupType): Promise<Ended> {
-  const scheduledAt = new Date((last += 1_000));
+  const scheduledAt = new Date((last = Math.max(last + 1_000, Date.now())));
   const cycleId = `${plan}-${type}-${compactTime(scheduledAt)}`;
   const input = { plan, type, scheduledAt: scheduledAt.toISOString(), cycleId };
   return runExecution(app.sfn, app.machines.cycle, cycleId, input);
