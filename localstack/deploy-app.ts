@@ -3,12 +3,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DescribeStacksCommand,
+  waitUntilStackCreateComplete,
+} from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { completeDeployment } from './deployment-completion.ts';
 
 const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+const bootstrapStack = 'CDKToolkit';
 const stackNames = ['HoldfastStorage', 'HoldfastPipeline', 'HoldfastMonitoring'] as const;
 
 export interface DeployOptions {
@@ -34,7 +40,7 @@ export type DeployedOutputs = Readonly<Record<string, string>>;
  * @throws {@link Error} the command line failed; its output is in the message.
  */
 export async function deployApp(options: DeployOptions): Promise<DeployedOutputs> {
-  const { environment, plansFile, accountId, region, log, signal, stacks, assembly } = options;
+  const { plansFile, accountId, region, log, signal, stacks, assembly } = options;
   const clients = {
     cloudFormation: new CloudFormationClient(clientConfig(options)),
     s3: new S3Client({ ...clientConfig(options), forcePathStyle: true }),
@@ -45,17 +51,12 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
     const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
     const application = assembly === undefined ? ['--output', output, ...context] : ['--app', assembly];
     if (!(await isBootstrapped(clients.cloudFormation))) {
-      log('cdk bootstrap');
-      // Where there is no cdk.json, bootstrap does not synthesize the application first.
-      await cdk(['bootstrap', `aws://${accountId}/${region}`], { environment, cwd: output, signal });
+      log('bootstrapping for the CDK');
+      await bootstrap(clients.cloudFormation, signal);
     }
     const which = stacks ?? ['--all'];
     log(`cdk deploy ${which.join(' ')}`);
-    await cdk(['deploy', ...which, '--require-approval', 'never', ...application], {
-      environment,
-      cwd: projectRoot,
-      signal,
-    });
+    await cdk(['deploy', ...which, '--require-approval', 'never', ...application], options);
     for (const stackName of stacks ?? stackNames) {
       const template: unknown = JSON.parse(
         await readFile(join(assembly ?? output, `${stackName}.template.json`), 'utf8'),
@@ -70,7 +71,26 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
 
 async function isBootstrapped(cloudFormation: CloudFormationClient): Promise<boolean> {
   const { Stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({}));
-  return Stacks.some(({ StackName }) => StackName === 'CDKToolkit');
+  return Stacks.some(({ StackName }) => StackName === bootstrapStack);
+}
+
+/**
+ * Deploys the command line's own template, as it would, without two seconds of the processor for another start of it.
+ * @see https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+ */
+async function bootstrap(client: CloudFormationClient, abortSignal: AbortSignal | undefined): Promise<void> {
+  const templates = join(projectRoot, 'node_modules', 'aws-cdk', 'lib', 'api', 'bootstrap');
+  await client.send(
+    new CreateStackCommand({
+      StackName: bootstrapStack,
+      TemplateBody: await readFile(join(templates, 'bootstrap-template.yaml'), 'utf8'),
+      Capabilities: ['CAPABILITY_NAMED_IAM'],
+      Parameters: [{ ParameterKey: 'FileAssetsBucketKmsKeyId', ParameterValue: 'AWS_MANAGED_KEY' }],
+    }),
+    { abortSignal },
+  );
+  const patience = { client, abortSignal, minDelay: 1, maxDelay: 5, maxWaitTime: 600 };
+  await waitUntilStackCreateComplete(patience, { StackName: bootstrapStack });
 }
 
 async function readOutputs(
@@ -98,22 +118,16 @@ export function clientConfig({ environment, region }: Pick<DeployOptions, 'envir
   };
 }
 
-interface CdkOptions extends Pick<DeployOptions, 'environment' | 'signal'> {
-  readonly cwd: string;
-}
-
-async function cdk(args: readonly string[], { environment, cwd, signal }: CdkOptions): Promise<void> {
+async function cdk(args: readonly string[], { environment, signal }: DeployOptions): Promise<void> {
   signal?.throwIfAborted();
   const bin = join(projectRoot, 'node_modules', '.bin');
   const child = spawn(join(bin, 'cdk'), [...args, '--ci'], {
-    cwd,
+    cwd: projectRoot,
     env: {
       ...process.env,
       ...environment,
       PATH: `${bin}:${process.env['PATH'] ?? ''}`,
       CI: 'true',
-      // Where there is no cdk.json to say so.
-      CDK_DISABLE_CLI_TELEMETRY: 'true',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own: what the command line starts ends with it.
