@@ -35,7 +35,7 @@ export interface ChunkStorePolicy {
   readonly packTargetBytes: number;
   /** Chunks that wait for one question to the index, at most 1,000. */
   readonly lookupChunks: number;
-  /** Plain bytes that wait for one question to the index, unless a single chunk has more. */
+  /** Plain bytes that wait for one question to the index. A chunk that has more is asked about alone. */
   readonly lookupBytes: number;
   /** Remembered chunks, so that a repetition is found without asking the index. About 300 bytes each. */
   readonly rememberedChunks: number;
@@ -124,7 +124,7 @@ export class ChunkStore {
     }
     this.#buffers = options.buffers ?? new BufferPool();
     this.#places = new ChunkPlaces(options);
-    this.#waiting = new WaitingChunks(Math.max(lookupBytes, maxPlainBytes.chunk), this.#buffers);
+    this.#waiting = new WaitingChunks(lookupBytes, this.#buffers);
   }
 
   get counts(): ChunkStoreCounts {
@@ -190,6 +190,10 @@ export class ChunkStore {
       return chunk;
     }
     if (!this.#waiting.fits(plain.length)) await this.#settleWaiting();
+    if (!this.#waiting.fits(plain.length)) {
+      await this.#settle([{ chunk, plain }]);
+      return chunk;
+    }
     this.#waiting.push(chunk, plain);
     if (this.#waiting.count >= this.#policy.lookupChunks || this.#waiting.bytes >= this.#policy.lookupBytes) {
       await this.#settleWaiting();
@@ -199,9 +203,12 @@ export class ChunkStore {
 
   /** Looks for the waiting chunks in packs that can be leased, and stores the others. */
   async #settleWaiting(): Promise<void> {
-    if (this.#waiting.count === 0) return;
-    const places = await this.#places.find(this.#waiting.chunks);
-    for (const { chunk, plain } of this.#waiting.take()) {
+    if (this.#waiting.count > 0) await this.#settle(this.#waiting.take());
+  }
+
+  async #settle(chunks: readonly { readonly chunk: Chunk; readonly plain: Uint8Array }[]): Promise<void> {
+    const places = await this.#places.find(chunks.map(({ chunk }) => chunk));
+    for (const { chunk, plain } of chunks) {
       chunk.location = places.get(chunk.id);
       if (chunk.location === undefined) await this.#append(chunk, plain);
     }

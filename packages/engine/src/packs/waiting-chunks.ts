@@ -24,10 +24,6 @@ export class WaitingChunks<Chunk extends { readonly id: ChunkId; readonly plainB
     return this.#bytes;
   }
 
-  get chunks(): readonly Chunk[] {
-    return this.#chunks;
-  }
-
   /** True if so many bytes can wait beside those that do. */
   fits(bytes: number): boolean {
     return this.#bytes + bytes <= this.#capacity;

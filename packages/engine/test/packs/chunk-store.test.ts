@@ -367,6 +367,24 @@ describe('a chunk store', () => {
     await expectReadable(vault, chunks, contents);
   });
 
+  test('asks at once about a chunk that is longer than all that may wait, behind those before it', async () => {
+    const vault = await makeTestVault();
+    const { store, leases } = makeStore(vault, { policy: { ...policy, lookupBytes: 2 ** 20 } });
+    const bytes = [5_000, 2 ** 20 + 1, 6_000, 2 ** 20];
+    const contents = bytes.map((length) => Buffer.alloc(length, `${length} bytes`));
+
+    const asked: number[] = [];
+    const chunks: StoredChunk[] = [];
+    for (const content of contents) {
+      chunks.push(await store.add(content));
+      asked.push(leases.asked);
+    }
+    await store.flush();
+
+    expect(asked).toEqual([0, 2, 2, 4]);
+    await expectReadable(vault, chunks, contents);
+  });
+
   test('says where a chunk lies only once it lies there', async () => {
     const vault = await makeTestVault();
     const { store } = makeStore(vault);

@@ -46,7 +46,7 @@ export interface ProtectedShard {
 const localStore: ProtectShardOptions['storePolicy'] = {
   packTargetBytes: 10 * 2 ** 20,
   lookupChunks: 128,
-  lookupBytes: 6 * 2 ** 20,
+  lookupBytes: 2 * 2 ** 20,
   rememberedChunks: 32_768,
 };
 
