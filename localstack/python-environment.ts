@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -66,6 +66,12 @@ export async function ensurePython(
     ];
     const all = [...install, '--require-hashes', '-r', requirementsPath];
     await run(join(building, 'bin', 'python'), all, { env });
+    // Containers often forbid it, for the sake of their layers: each start would compile all modules anew.
+    for await (const packages of glob('lib/*/site-packages', { cwd: building }))
+      await writeFile(
+        join(building, packages, 'keep-compiled.pth'),
+        'import sys; sys.dont_write_bytecode = False\n',
+      );
     await rename(building, folder).catch((error: unknown) => {
       if (!existsSync(python)) throw error;
     });
