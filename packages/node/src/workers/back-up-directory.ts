@@ -36,7 +36,7 @@ import { makeProcessMark, type ProcessMark } from '../store/process-mark.ts';
 import { systemClock, systemRandom } from '../system-ports.ts';
 import { protectTask, type ProtectedShard } from './protect-task.ts';
 import { startHere } from './start-here.ts';
-import { limitsForBuffers, limitsForEntries, WarmWorkers } from './warm-workers.ts';
+import { WarmWorkers } from './warm-workers.ts';
 import { directoryWorkerModule } from './worker-module.ts';
 import { runPool } from './worker-pool.ts';
 
@@ -123,8 +123,8 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
       const baseFiles = options.type === 'full' ? undefined : before?.files;
       const own = ownPartOf(baseFiles);
       // Threads load while the run is begun.
-      if (own === 'none') warm.start(workers, baseFiles === undefined ? limitsForBuffers : limitsForEntries);
-      if (own === 'shared') warm.start(workers - 1, limitsForEntries);
+      if (own === 'none') warm.start(workers);
+      if (own === 'shared') warm.start(workers - 1);
       // Warnings come from the workers, which put them on the point.
       const source = new DirectorySource({
         root: directory,

@@ -7,16 +7,10 @@ import type { ResourceLimits } from 'node:worker_threads';
  * Limits of a worker that makes many buffers. They die young, and their memory outside the heap is given back only when
  * the young generation is collected: with Node's default size a worker would hold hundreds of megabytes of dead ones.
  */
-export const limitsForBuffers: ResourceLimits = { maxYoungGenerationSizeMb: 24 };
-
-/**
- * Limits of a worker that makes few buffers and keeps thousands of entries for a while: the larger the young generation,
- * the fewer of them are copied each time that it is collected.
- */
-export const limitsForEntries: ResourceLimits = { maxYoungGenerationSizeMb: 48 };
+const workerLimits: ResourceLimits = { maxYoungGenerationSizeMb: 24 };
 
 /** Starts a thread on a module that calls `serveTasks`; it keeps compiled code where its parent does. */
-export function startThread(module: URL, limits: ResourceLimits = limitsForBuffers): Worker {
+export function startThread(module: URL, limits: ResourceLimits = workerLimits): Worker {
   // Node names its own version's part of the directory that it was given.
   const cache = getCompileCacheDir();
   return new Worker(module, {
@@ -44,9 +38,9 @@ export class WarmWorkers {
   }
 
   /** Starts so many threads more. */
-  start(count: number, limits?: ResourceLimits): void {
+  start(count: number): void {
     for (let started = 0; started < count; started += 1) {
-      const idle: IdleThread = { thread: startThread(this.#module, limits) };
+      const idle: IdleThread = { thread: startThread(this.#module) };
       const note = (failure: unknown): void => void (idle.failure ??= failure);
       idle.thread.on('error', note).on('exit', (code) => note(`exit code ${code}`));
       this.#idle.push(idle);
