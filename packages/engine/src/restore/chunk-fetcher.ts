@@ -8,7 +8,7 @@ import type { ReadFrame } from '../packs/pack-reader.ts';
 import { frameKey, planRuns, type PackRun, type RunPolicy } from './plan-runs.ts';
 
 /** A chunk's verified plain bytes, or why they cannot be had. */
-export type FetchedChunk = Uint8Array | BackupError;
+type FetchedChunk = Uint8Array | BackupError;
 
 /**
  * Reads one run and gives the content of each of its frames, in the run's order. Damage to one frame is that frame's
