@@ -133,11 +133,12 @@ export class ChunkStore {
 
   /**
    * Takes a chunk of 1 byte to 8 MiB. `plain` must stay as it is until the promise settles, and is the caller's again
-   * then; the promise is the back-pressure. Calls may overlap and are served in their order.
+   * then; the promise is the back-pressure. Calls may overlap and are served in their order. Returns a plain value where
+   * nothing had to be waited for, which is most of the time.
    * @param id - the chunk's id. @default it is hashed
    */
-  async add(plain: Uint8Array, id?: ChunkId): Promise<StoredChunk> {
-    return this.#queue.run(async () => this.#guard(async () => this.#add(plain, id)));
+  add(plain: Uint8Array, id?: ChunkId): StoredChunk | Promise<StoredChunk> {
+    return this.#queue.run(() => this.#guard(() => this.#add(plain, id)));
   }
 
   /**
@@ -162,17 +163,26 @@ export class ChunkStore {
     this.#failure = { error: new InvalidInputError('the chunk store has ended; make a new one') };
   }
 
-  async #guard<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#failure !== undefined) throw this.#failure.error;
-    try {
-      return await work();
-    } catch (error) {
+  /** Fails by its promise alone, also where the work fails at once. */
+  #guard<Result>(work: () => Result | Promise<Result>): Result | Promise<Result> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    const fail = (error: unknown): never => {
       this.#failure ??= { error };
       throw error;
+    };
+    try {
+      const result = work();
+      return result instanceof Promise ? result.catch(fail) : result;
+    } catch (error) {
+      this.#failure ??= { error };
+      return Promise.reject(error);
     }
   }
 
-  async #add(plain: Uint8Array, id: ChunkId = this.#options.vault.chunkId(plain)): Promise<StoredChunk> {
+  #add(
+    plain: Uint8Array,
+    id: ChunkId = this.#options.vault.chunkId(plain),
+  ): StoredChunk | Promise<StoredChunk> {
     if (plain.length === 0 || plain.length > maxPlainBytes.chunk) {
       throw new InvalidInputError(
         `a chunk of ${plain.length} bytes; it must have 1 to ${maxPlainBytes.chunk}`,
@@ -185,20 +195,22 @@ export class ChunkStore {
     if (known !== undefined) return known;
     const chunk: Chunk = { id, plainBytes: plain.length, location: undefined };
     this.#remember(chunk);
-    if (!sharePacks) {
-      await this.#append(chunk, plain);
-      return chunk;
-    }
-    if (!this.#waiting.fits(plain.length)) await this.#settleWaiting();
-    if (!this.#waiting.fits(plain.length)) {
-      await this.#settle([{ chunk, plain }]);
-      return chunk;
-    }
-    this.#waiting.push(chunk, plain);
-    if (this.#waiting.count >= this.#policy.lookupChunks || this.#waiting.bytes >= this.#policy.lookupBytes) {
-      await this.#settleWaiting();
-    }
+    if (!sharePacks) return this.#append(chunk, plain).then(() => chunk);
+    return this.#waiting.fits(plain.length) ? this.#wait(chunk, plain) : this.#waitAfterOthers(chunk, plain);
+  }
+
+  async #waitAfterOthers(chunk: Chunk, plain: Uint8Array): Promise<Chunk> {
+    await this.#settleWaiting();
+    if (this.#waiting.fits(plain.length)) return this.#wait(chunk, plain);
+    await this.#settle([{ chunk, plain }]);
     return chunk;
+  }
+
+  #wait(chunk: Chunk, plain: Uint8Array): Chunk | Promise<Chunk> {
+    this.#waiting.push(chunk, plain);
+    const { lookupChunks, lookupBytes } = this.#policy;
+    const isFull = this.#waiting.count >= lookupChunks || this.#waiting.bytes >= lookupBytes;
+    return isFull ? this.#settleWaiting().then(() => chunk) : chunk;
   }
 
   /** Looks for the waiting chunks in packs that can be leased, and stores the others. */

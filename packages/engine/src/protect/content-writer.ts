@@ -30,23 +30,11 @@ export class ContentWriter {
     { content, whole }: Pick<OpenedEntry, 'content' | 'whole'>,
     offset: number,
   ): Promise<WrittenContent> {
-    const extents: { offset: number; chunks: StoredChunk[] }[] = [];
-    let at = offset;
-    const take = async (plain: Uint8Array): Promise<void> => {
-      const last = extents.at(-1);
-      const chunk = await this.#chunks.add(plain);
-      if (last === undefined || last.chunks.length === maxExtentChunks || at % extentBoundaryBytes === 0) {
-        extents.push({ offset: at, chunks: [chunk] });
-      } else {
-        last.chunks.push(chunk);
-      }
-      at += plain.length;
-    };
-    if (whole !== undefined && (offset % extentBoundaryBytes) + whole.length <= extentBoundaryBytes) {
-      for (const plain of this.#chunker.cutWhole(whole)) await take(plain);
-      releaseBytes(whole);
-      return { bytes: at - offset, extents };
-    }
+    const written = new Extents(offset);
+    if (whole !== undefined && (offset % extentBoundaryBytes) + whole.length <= extentBoundaryBytes)
+      return this.#writeWhole(whole, written);
+    const take = async (plain: Uint8Array): Promise<void> =>
+      written.push(await this.#chunks.add(plain), plain.length);
     let ended = false;
     try {
       let read = offset;
@@ -66,12 +54,42 @@ export class ContentWriter {
       // The rest of a failed content in the chunker must not become the head of the next one.
       if (!ended) this.#chunker.finish();
     }
-    return { bytes: at - offset, extents };
+    return written;
+  }
+
+  async #writeWhole(whole: Uint8Array, written: Extents): Promise<WrittenContent> {
+    for (const plain of this.#chunker.cutWhole(whole)) {
+      const added = this.#chunks.add(plain);
+      // Small files are many, and a promise takes longer than what there is to do.
+      written.push(added instanceof Promise ? await added : added, plain.length);
+    }
+    releaseBytes(whole);
+    return written;
   }
 
   async #finish(take: (plain: Uint8Array) => Promise<void>): Promise<void> {
     const last = this.#chunker.finish();
     if (last !== undefined) await take(last);
+  }
+}
+
+/** Extents of a content whose chunks come one after the other. */
+class Extents implements WrittenContent {
+  readonly extents: { readonly offset: number; readonly chunks: StoredChunk[] }[] = [];
+  bytes = 0;
+  readonly #offset: number;
+
+  constructor(offset: number) {
+    this.#offset = offset;
+  }
+
+  push(chunk: StoredChunk, plainBytes: number): void {
+    const at = this.#offset + this.bytes;
+    const last = this.extents.at(-1);
+    if (last === undefined || last.chunks.length === maxExtentChunks || at % extentBoundaryBytes === 0)
+      this.extents.push({ offset: at, chunks: [chunk] });
+    else last.chunks.push(chunk);
+    this.bytes += plainBytes;
   }
 }
 
