@@ -66,6 +66,11 @@ export interface FileSource {
    */
   open(entry: SourceEntry, range?: ByteRange, signal?: AbortSignal): Promise<OpenedEntry>;
   /**
+   * The same for all of an entry where the source answers at once and takes the content into memory; `undefined` for an
+   * entry that has to be opened with `open`. Absent where it has to wait for answers.
+   */
+  readonly openNow?: (entry: SourceEntry) => OpenedEntry | undefined;
+  /**
    * Tags of an entry that is otherwise unchanged; a listing shows neither tags nor their changes.
    * Absent where the source has none.
    */

@@ -51,7 +51,7 @@ export type Outcome =
       /** The base's content of it cannot be read any more. */
       readonly baseLost?: boolean;
       readonly listed: SourceEntry;
-      readonly open: () => Promise<OpenedEntry>;
+      readonly open: () => OpenedEntry | Promise<OpenedEntry>;
     }
   | {
       readonly outcome: 'failed';
@@ -125,7 +125,8 @@ interface Asked {
 
 /** Outcomes in order, those that are known and those that the source was asked for. */
 class OutcomesAhead {
-  #queue: { readonly outcome: Outcome | Promise<Outcome>; readonly bytes: number }[] = [];
+  #queue: { readonly outcome: Outcome | Promise<Outcome>; readonly asked: number; readonly bytes: number }[] =
+    [];
   #asked = 0;
   #bytes = 0;
 
@@ -137,27 +138,28 @@ class OutcomesAhead {
     return this.#asked > most.asked || this.#bytes > most.bytes;
   }
 
+  /** @param bytes - content that comes with it, or is there already. */
   push(outcome: Outcome | Promise<Outcome>, bytes: number): void {
-    this.#queue.push({ outcome, bytes });
-    if (!(outcome instanceof Promise)) return;
-    this.#asked += 1;
+    const asked = outcome instanceof Promise || bytes > 0 ? 1 : 0;
+    this.#queue.push({ outcome, asked, bytes });
+    this.#asked += asked;
     this.#bytes += bytes;
     // A later one may fail before an earlier one is awaited; without this it would be an unhandled rejection.
-    outcome.catch(() => {});
+    if (outcome instanceof Promise) outcome.catch(() => {});
   }
 
   /** The first outcomes, waiting until no more than `left` is still being asked for. */
   async take(left: Asked): Promise<readonly Outcome[]> {
     const taken: Outcome[] = [];
-    for (const { outcome, bytes } of this.#queue) {
+    for (const { outcome, asked, bytes } of this.#queue) {
       if (outcome instanceof Promise) {
         if (!this.isBeyond(left)) break;
         taken.push(await outcome);
-        this.#asked -= 1;
-        this.#bytes -= bytes;
       } else {
         taken.push(outcome);
       }
+      this.#asked -= asked;
+      this.#bytes -= bytes;
     }
     this.#queue = this.#queue.slice(taken.length);
     return taken;
@@ -180,7 +182,9 @@ function ask(decision: Decision, options: ReadEntriesOptions): Outcome | Promise
         : { outcome: 'kept', base, listed };
     }
     case 'read':
-      return openAhead(decision.listed, decision.base, options);
+      return (
+        openNow(decision.listed, decision.base, options) ?? openAhead(decision.listed, decision.base, options)
+      );
   }
 }
 
@@ -213,6 +217,23 @@ async function prepareCopy(outcome: Outcome, options: ReadEntriesOptions): Promi
   if (!stays || copier?.isNeededFor(outcome.base) !== true) return outcome;
   const prepared = await copier.prepare(outcome.base);
   return { ...outcome, copy: { prepared, open: async () => openSettled(outcome.listed, options) } };
+}
+
+/** Opens an entry at once. One that fails is opened again by {@link openAhead}, which knows what follows. */
+function openNow(
+  listed: SourceEntry,
+  base: BaseFile | undefined,
+  { source, rangeOf, readAhead = defaultReadAheadPolicy }: ReadEntriesOptions,
+): Outcome | undefined {
+  if (source.openNow === undefined || listed.size > readAhead.entryBytes || rangeOf(listed) !== undefined)
+    return undefined;
+  try {
+    const opened = source.openNow(listed);
+    return opened && { outcome: 'opened', base, listed, open: () => opened };
+  } catch (error) {
+    if (error instanceof SourceEntryError) return undefined;
+    throw error;
+  }
 }
 
 async function openAhead(

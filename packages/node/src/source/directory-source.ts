@@ -119,18 +119,16 @@ export class DirectorySource implements FileSource {
 
   async open(listed: SourceEntry, range?: ByteRange, signal?: AbortSignal): Promise<OpenedEntry> {
     signal?.throwIfAborted();
-    const file: ListedFile = {
-      path: listed.path,
-      fullPath: pathBytes(`${this.#root}/${rawPathOf(listed.path)}`),
-      changeToken: listed.changeToken,
-    };
-    if (listed.kind === 'file') return this.#openFile(listed, file, range, signal);
-    if (listed.kind === 'object') {
-      throw new InvalidInputError(
-        `${JSON.stringify(shownPath(listed.path))} is an object of a bucket; open it with the source that listed it`,
-      );
-    }
-    return { entry: this.#reread(listed), content: one(nothing), whole: nothing };
+    const offset = Math.min(range?.offset ?? 0, listed.size);
+    const length = Math.min(range?.length ?? listed.size, listed.size - offset);
+    const now = this.#openNow(listed, { offset, length });
+    if (now !== undefined) return now;
+    const entry = this.#reread(listed);
+    return { entry, content: this.#pieces(this.#fileOf(listed), { offset, length }, signal) };
+  }
+
+  openNow(listed: SourceEntry): OpenedEntry | undefined {
+    return this.#openNow(listed, { offset: 0, length: listed.size });
   }
 
   findObstacle(path: Uint8Array): SourceEntryError | undefined {
@@ -216,21 +214,21 @@ export class DirectorySource implements FileSource {
     }
   }
 
-  #openFile(
-    listed: SourceEntry,
-    file: ListedFile,
-    range: ByteRange | undefined,
-    signal: AbortSignal | undefined,
-  ): OpenedEntry {
-    const offset = Math.min(range?.offset ?? 0, listed.size);
-    const length = Math.min(range?.length ?? listed.size, listed.size - offset);
-    if (length <= wholeReadBytes) {
-      // The file is in the listed state: the change token covers all that an entry has of a file.
-      const bytes = readListed(file, { offset, length });
-      return { entry: listed, content: one(bytes), whole: bytes };
+  #fileOf({ path, changeToken }: SourceEntry): ListedFile {
+    return { path, fullPath: pathBytes(`${this.#root}/${rawPathOf(path)}`), changeToken };
+  }
+
+  #openNow(listed: SourceEntry, range: ByteRange): OpenedEntry | undefined {
+    if (listed.kind === 'object') {
+      throw new InvalidInputError(
+        `${JSON.stringify(shownPath(listed.path))} is an object of a bucket; open it with the source that listed it`,
+      );
     }
-    const entry = this.#reread(listed);
-    return { entry, content: this.#pieces(file, { offset, length }, signal) };
+    if (listed.kind !== 'file') return { entry: this.#reread(listed), content: one(nothing), whole: nothing };
+    if (range.length > wholeReadBytes) return undefined;
+    // The file is in the listed state: the change token covers all that an entry has of a file.
+    const whole = readListed(this.#fileOf(listed), range);
+    return { entry: listed, content: one(whole), whole };
   }
 
   async *#pieces(
