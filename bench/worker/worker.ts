@@ -173,5 +173,5 @@ async function callFunction(
 /** As Lambda starts Node: its shares of the memory are those of a public copy of the runtime's start script. */
 function nodeOptions(memoryMegabytes: number): readonly string[] {
   const share = (percent: number): number => Math.floor((memoryMegabytes * percent) / 100);
-  return ['--enable-source-maps', `--max-semi-space-size=${share(5)}`, `--max-old-space-size=${share(90)}`];
+  return [`--max-semi-space-size=${share(5)}`, `--max-old-space-size=${share(90)}`];
 }

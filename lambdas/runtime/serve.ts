@@ -1,4 +1,5 @@
 import type { Step, StepHandler } from './define-step.ts';
+import { mapStacks } from './map-stacks.ts';
 import type { Needs, StepRows } from './needs.ts';
 import { openServices, type Variables } from './open-services.ts';
 import { toHandlerError } from './to-handler-error.ts';
@@ -14,6 +15,7 @@ export async function serve<Rows extends StepRows>(
   steps: StepsOf<Rows>,
   variables: Variables = process.env,
 ): Promise<StepHandler<unknown>> {
+  mapStacks();
   const named = Object.values<Step<Needs, unknown>>(steps).find(({ name }) => name === variables['STEP']);
   if (named === undefined)
     throw new TypeError(

@@ -58,7 +58,7 @@ export class PipelineFunction extends Construct {
       architecture: Architecture.ARM_64,
       code: props.code,
       handler: `${props.machine}.handler`,
-      environment: { NODE_OPTIONS: '--enable-source-maps', STEP: props.name, ...props.environment },
+      environment: { STEP: props.name, ...props.environment },
       // Not to be written to by the function: what it needs beyond is stated above.
       role: role.withoutPolicyUpdates(),
       memorySize: props.memoryMegabytes ?? 256,

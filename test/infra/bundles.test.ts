@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,4 +31,20 @@ test('a bundle is the same wherever it is made, with its source map', () => {
   const { sources } = JSON.parse(readFileSync(join(near, 'cycle.mjs.map'), 'utf8')) as { sources: string[] };
   expect(sources).toContain('lambdas/cycle/cycle.lambda.ts');
   for (const source of sources) expect(source).toMatch(/^(lambdas|packages|node_modules)\//);
+});
+
+test('the stack of an error names places in the sources, without a flag of Node', () => {
+  const bundled = join(bundle('stacks'), 'cycle.mjs');
+  const program = `await import(${JSON.stringify(bundled)}).catch((error) => console.log(error.stack))`;
+
+  const stack = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
+    env: { ...process.env, STEP: 'no-such-step', NODE_OPTIONS: '' },
+    encoding: 'utf8',
+  });
+
+  const [, line] = /\(lambdas\/runtime\/serve\.ts:(\d+):\d+\)/.exec(stack) ?? [];
+  const lines = readFileSync(join(import.meta.dirname, '../../lambdas/runtime/serve.ts'), 'utf8').split('\n');
+  expect(stack).toMatch(/^TypeError: the function is told the step no-such-step/);
+  expect(lines[Number(line) - 1]).toContain('new TypeError(');
+  expect(stack).not.toContain('chunk-');
 });

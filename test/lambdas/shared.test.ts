@@ -157,6 +157,8 @@ test('a worker reads its configuration once, and again after a failure', async (
   );
   vi.stubEnv('AWS_REGION', 'us-east-1');
   const variables = { STEP: 'workers', CONFIGURATION: url };
+  const before: unknown = Reflect.get(Error, 'prepareStackTrace');
+  onTestFinished(() => void Reflect.set(Error, 'prepareStackTrace', before));
   const handler = await serve<typeof rows>({ workers }, variables);
 
   await expect(handler({}, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
