@@ -11,7 +11,7 @@ const maps = new Map<string, SourceMap | undefined>();
  */
 export function mapStacks(): void {
   Error.prepareStackTrace = (error, calls) =>
-    [String(error), ...calls.map((call) => `    at ${callText(call)}`)].join('\n');
+    [Error.prototype.toString.call(error), ...calls.map((call) => `    at ${callText(call)}`)].join('\n');
 }
 
 function callText(call: NodeJS.CallSite & { toString(): string }): string {
