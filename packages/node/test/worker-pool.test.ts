@@ -20,7 +20,7 @@ const module = pathToFileURL(join(bundle, 'sample-worker.js'));
 
 beforeAll(async () => {
   const entry = join(import.meta.dirname, 'workers', 'sample-worker.ts');
-  const form = { bundle: true, platform: 'node', format: 'esm', keepNames: true } as const;
+  const form = { bundle: true, platform: 'node', format: 'esm', minify: true } as const;
   await build({ ...form, entryPoints: [entry], outdir: bundle });
 });
 
