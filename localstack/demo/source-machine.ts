@@ -54,6 +54,8 @@ export async function writeVolume(bytes: VolumeBytes, volumeId: string, text: st
     await bytes.write(volumeId, offset, `${text} at ${offset}\n`);
 }
 
+/** What tells a volume from one with other bytes or of another length: a digest leaves out the zeros at the end. */
 export async function hashVolume(bytes: VolumeBytes, volumeId: string): Promise<string> {
-  return (await bytes.digest(volumeId, 0, volumeBytes)).sha256;
+  const { sha256, length } = await bytes.digest(volumeId, 0, volumeBytes);
+  return `${sha256} of ${length} bytes`;
 }
