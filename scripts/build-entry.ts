@@ -17,6 +17,17 @@ const resourceTypesPlugin: Plugin = {
   },
 };
 
+/** The SDK warns on the console where a client's logger has this name: nobody has given it another. */
+const loggerNamePlugin: Plugin = {
+  name: 'logger-name',
+  setup: (bundle) => {
+    bundle.onLoad({ filter: /[/\\]NoOpLogger\.js$/ }, ({ path }) => ({
+      contents: `${readFileSync(path, 'utf8')}\nObject.defineProperty(NoOpLogger, 'name', { value: 'NoOpLogger' });`,
+      loader: 'js',
+    }));
+  },
+};
+
 /** Options of what runs on a user's Node with all that it needs in it. */
 export const programOptions = {
   ...commonOptions,
@@ -27,7 +38,7 @@ export const programOptions = {
   // Errors have theirs written out.
   minify: true,
   mainFields: ['module', 'main'],
-  plugins: [resourceTypesPlugin],
+  plugins: [resourceTypesPlugin, loggerNamePlugin],
   // Some of what the SDK needs is CommonJS. A process reads few documents of a kind: for those, zod's compiling of schemas
   // takes longer than it saves, which `z.config` could say only after the first schemas are made.
   banner: {
