@@ -52,7 +52,8 @@ export class SureCutSearch {
     this.#knownBytes =
       this.#candidates.length < mostCandidates || last === undefined ? this.#seenBytes : last.at;
     const recent = piece.length < windowBytes ? head : piece;
-    this.#tail = recent.slice(Math.max(0, recent.length - windowBytes + 1));
+    // Not `slice`: of a Buffer that is a view, and the source reuses the memory for the next piece.
+    this.#tail = new Uint8Array(recent.subarray(Math.max(0, recent.length - windowBytes + 1)));
     return this.#findCut();
   }
 

@@ -68,6 +68,21 @@ describe('a place where a chunk surely ends', () => {
     );
   });
 
+  test('is the same when the memory of a piece is used for the next one', () => {
+    fc.assert(
+      fc.property(content, fc.integer({ min: 1, max: 100 }), (bytes, pieceBytes) => {
+        const piece = Buffer.alloc(pieceBytes);
+        const cuts = new SureCutSearch(small);
+        let found: number | undefined;
+        for (let start = 0; start < bytes.length && found === undefined; start += pieceBytes)
+          found = cuts.push(piece.subarray(0, bytes.copy(piece, 0, start, start + pieceBytes)));
+
+        expect(found).toBe(search(bytes, bytes.length));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test('is found in noise soon', () => {
     const places = Array.from({ length: 50 }, (_, seed) => search(random(seed, 32 * 1024), 1024));
 
