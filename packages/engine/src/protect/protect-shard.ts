@@ -29,7 +29,7 @@ export interface ProtectShardOptions extends ShardBenchOptions {
 /**
  * Protects one shard: reads what changed, stores new chunks, writes the pages of the shard's own range of keys, and
  * leaves a result for the committer. Nothing of it is visible before the commit. Can be repeated, also while an
- * earlier attempt is still at work: both are right, the later result counts.
+ * earlier attempt is still at work: both are right, the later result counts. Not with `sharing`: what was left has been told.
  *
  * Memory: two packs, two more while mostly dead packs are copied, the page caches, what is read ahead, and a bounded number
  * of entries; never the size of the source.

@@ -25,7 +25,8 @@ interface Stretch {
 
 /**
  * A worker's part of a source: a range of paths, or one stretch of one large object.
- * The ranges of a run's shards, in the order of their indexes, cover all paths without gap or overlap.
+ * The ranges of a run's shards, in the order of their keys, cover all paths without gap or overlap; indexes are in that order
+ * unless whoever cut them says otherwise.
  */
 export interface Shard {
   readonly index: number;
