@@ -168,7 +168,7 @@ describe('differences between two points', () => {
                   ...(await source.open(...args)),
                   entry,
                 })
-              : Reflect.get(source, name).bind(source),
+              : Reflect.get(source, name)?.bind(source),
       }),
     });
 
