@@ -3,7 +3,6 @@
 import * as nodeModule from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 
 const needed = 24;
 
@@ -50,17 +49,8 @@ function keepCompiledCode() {
   nodeModule.enableCompileCache?.(fileURLToPath(new URL('node_modules/.cache/holdfast', import.meta.url)));
 }
 
-/**
- * Has the heap of every thread collected when it has twice what was alive the last time. V8 would wait for up to four times
- * as much: in a restore of small files, which makes a lot that dies soon, two workers and this thread had 70 MB more.
- */
-function boundHeaps() {
-  setFlagsFromString('--heap-growing-percent=100');
-}
-
 if (Number(process.versions.node.split('.')[0]) >= needed) {
   keepCompiledCode();
-  boundHeaps();
   const { main } = await import('../src/main.ts');
   await main();
 } else {
