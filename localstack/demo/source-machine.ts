@@ -54,7 +54,7 @@ export async function writeVolume(bytes: VolumeBytes, volumeId: string, text: st
     await bytes.write(volumeId, offset, `${text} at ${offset}\n`);
 }
 
-/** What tells a volume from one with other bytes or of another length: a digest leaves out the zeros at the end. */
+/** A volume with other bytes, or of another length, has another: a digest leaves out the zeros at the end. */
 export async function hashVolume(bytes: VolumeBytes, volumeId: string): Promise<string> {
   const { sha256, length } = await bytes.digest(volumeId, 0, volumeBytes);
   return `${sha256} of ${length} bytes`;

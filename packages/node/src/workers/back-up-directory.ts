@@ -274,7 +274,7 @@ async function protectAll(
     const tell = (news: unknown): void => {
       const { following } = news as CutNews;
       queue.take(news as CutNews);
-      if (following.some(({ stretch }) => stretch !== undefined)) shared.resolve();
+      if (following.some(({ stretch }) => stretch?.mustRead === true)) shared.resolve();
     };
     const reports = { tell, waits: () => {} };
     await startHere(
