@@ -37,7 +37,7 @@ export type DeployedOutputs = Readonly<Record<string, string>>;
 /**
  * Deploys the synthesized application with the CDK command line, exactly as into an account, and then sets what the
  * emulator's CloudFormation leaves out. Can be called again after a change.
- * @throws {@link Error} the command line failed; its output is in the message.
+ * @throws {@link Error} the command line failed, its output is in the message; or the stack of the bootstrap did.
  */
 export async function deployApp(options: DeployOptions): Promise<DeployedOutputs> {
   const { plansFile, accountId, region, log, signal, stacks, assembly } = options;

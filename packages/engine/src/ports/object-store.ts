@@ -70,7 +70,7 @@ export interface ObjectStore {
 
   /**
    * Reads a version, or a range of it; without `versionId` the OLDEST version of the name.
-   * Of a range that reaches beyond the end, the bytes that exist: perhaps none. The bytes are the caller's, and their buffer.
+   * A range that reaches beyond the end gives the bytes that exist, perhaps none. The bytes are the caller's, and their buffer.
    * @throws {@link ObjectNotFoundError} no such name or version.
    * @throws {@link ObjectArchivedError} the object must be thawed before it can be read.
    */
