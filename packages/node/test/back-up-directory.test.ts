@@ -196,6 +196,7 @@ test('several workers share a large file with a hole in it, and find the chunks 
     sharedFromBytes: 16 * mebibyte,
     leastPartBytes: 4 * mebibyte,
     mostPartBytes: 8 * mebibyte,
+    searchedBytes: 16 * mebibyte,
   };
 
   const shared = await machine.backUp('full', { workers: 3, sharing });

@@ -1,4 +1,4 @@
-import { contentDefinedCuts } from '../chunking/fastcdc.ts';
+import { type ChunkingPolicy, contentDefinedCuts } from '../chunking/fastcdc.ts';
 import type { FileSource, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { WriteServices } from '../services.ts';
@@ -19,6 +19,8 @@ export interface ProtectShardOptions extends ShardBenchOptions {
   readonly listed?: Iterable<SourceEntry>;
   /** @default as much as pays for a source whose answers take a while */
   readonly readAhead?: ReadAheadPolicy;
+  /** What contents are cut by: under another one they share no chunk with those before. @default every content's */
+  readonly chunking?: ChunkingPolicy;
   /** Where others take what this worker leaves of a large content. @default it reads all of its shard */
   readonly sharing?: ContentSharing;
   /** Called once, when the source is not needed any more and only storing the rest is left. */
@@ -41,18 +43,21 @@ export async function protectShard(
   given: Shard,
   options: ProtectShardOptions,
 ): Promise<ShardResult> {
-  const { keys, plan, sharing, signal } = options;
+  const { keys, plan, sharing, chunking, signal } = options;
   const bench = await ShardBench.open(services, options);
   const { keeper, chunks, copier, usage } = bench;
   const shard =
     sharing === undefined
       ? given
-      : await shareContent(given, new BaseFiles(bench.baseTree), options.source, sharing, signal);
+      : await shareContent(given, new BaseFiles(bench.baseTree), options.source, sharing, {
+          chunking,
+          signal,
+        });
   const changes = new ManifestChanges({
     shard,
     plan,
     chunks,
-    content: new ContentWriter(chunks, contentDefinedCuts()),
+    content: new ContentWriter(chunks, contentDefinedCuts(chunking)),
     usage,
     earlier: new EarlierContent({ store: services.store, keys, plan, keeper, chunks, signal }),
     findTags: async (entry) => (plan.readTags ? options.source.getTags?.(entry, signal) : undefined),

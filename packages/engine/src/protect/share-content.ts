@@ -1,6 +1,8 @@
+import type { ChunkingPolicy } from '../chunking/fastcdc.ts';
 import { SureCutSearch } from '../chunking/sure-cut.ts';
 import { SourceEntryError } from '../errors.ts';
 import type { FileSource, SourceEntry } from '../ports/file-source.ts';
+import type { ByteRange } from '../ports/object-store.ts';
 import type { BaseFiles } from './base-files.ts';
 import { looksUnchanged } from './detect-changes.ts';
 import { pathAfter, stretchBytes, type Shard, type ShardDraft } from './shards.ts';
@@ -12,6 +14,8 @@ export interface SharingPolicy {
   /** Bounds of the part that a worker keeps; between them it is a quarter of what is left, so that all end together. */
   readonly leastPartBytes: number;
   readonly mostPartBytes: number;
+  /** Content that is looked at for a place where a chunk ends. */
+  readonly searchedBytes: number;
 }
 
 /** A part of 64 MiB takes many times as long as to begin and end a shard, and the search for the place where it ends. */
@@ -19,10 +23,9 @@ export const defaultSharingPolicy: SharingPolicy = {
   sharedFromBytes: 128 * 2 ** 20,
   leastPartBytes: 64 * 2 ** 20,
   mostPartBytes: 256 * 2 ** 20,
+  searchedBytes: 16 * 2 ** 20,
 };
 
-/** Content that is looked at for a place where a chunk ends. Bytes. */
-const searchedBytes = 16 * 2 ** 20;
 /** Places that are looked at, a part further on each, before a worker keeps all that is left. */
 const searches = 4;
 
@@ -40,6 +43,12 @@ interface Content {
   readonly length: number;
 }
 
+export interface ShareContentOptions {
+  /** What the content is cut by. @default every content's */
+  readonly chunking?: ChunkingPolicy;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Leaves the rest of a large content that has to be read to another worker, who shares it in turn. The parts end where
  * chunks end, so the chunks are those of one worker who reads all of it, and where they end depends on the content alone.
@@ -51,13 +60,13 @@ export async function shareContent(
   base: BaseFiles,
   source: FileSource,
   { policy, last, onRest }: ContentSharing,
-  signal?: AbortSignal,
+  options: ShareContentOptions = {},
 ): Promise<Shard> {
   const content = contentOf(shard, last);
   const isShared = content !== undefined && content.length > policy.sharedFromBytes;
   const partBytes =
-    isShared && (await mustRead(shard, content, base, signal))
-      ? await findPart(source, content, policy, signal)
+    isShared && (await mustRead(shard, content, base, options.signal))
+      ? await findPart(source, content, policy, options)
       : undefined;
   if (content === undefined || partBytes === undefined) {
     onRest(undefined);
@@ -92,14 +101,14 @@ async function mustRead(
 async function findPart(
   source: FileSource,
   { entry, offset, length }: Content,
-  { leastPartBytes, mostPartBytes }: SharingPolicy,
-  signal: AbortSignal | undefined,
+  { leastPartBytes, mostPartBytes, searchedBytes }: SharingPolicy,
+  options: ShareContentOptions,
 ): Promise<number | undefined> {
   const wanted = Math.min(Math.max(Math.floor(length / 4), leastPartBytes), mostPartBytes);
   for (let search = 1; search <= searches; search += 1) {
     const from = search * wanted;
     if (from + searchedBytes >= length) return undefined;
-    const found = await findCut(source, entry, offset + from, signal);
+    const found = await findCut(source, entry, { offset: offset + from, length: searchedBytes }, options);
     if (found !== undefined) return from + found;
   }
   return undefined;
@@ -108,12 +117,12 @@ async function findPart(
 async function findCut(
   source: FileSource,
   entry: SourceEntry,
-  offset: number,
-  signal: AbortSignal | undefined,
+  searched: ByteRange,
+  { chunking, signal }: ShareContentOptions,
 ): Promise<number | undefined> {
-  const search = new SureCutSearch();
+  const search = new SureCutSearch(chunking);
   try {
-    const opened = await source.open(entry, { offset, length: searchedBytes }, signal);
+    const opened = await source.open(entry, searched, signal);
     if (opened.entry.changeToken !== entry.changeToken) return undefined;
     for await (const piece of opened.content) {
       const found = search.push(piece);

@@ -1,6 +1,7 @@
 import { createCipheriv } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { equalBytes, toHex, utf8 } from '../../src/bytes.ts';
+import type { ChunkingPolicy } from '../../src/chunking/fastcdc.ts';
 import { decodeExtent, type Extent } from '../../src/manifest/extent.ts';
 import { decodeFileEntry } from '../../src/manifest/file-entry.ts';
 import { decodeFileKey, entryKey, pathKeys } from '../../src/manifest/tuple-key.ts';
@@ -8,23 +9,29 @@ import type { BackupType } from '../../src/model/backup-type.ts';
 import type { FileSource, OpenedEntry } from '../../src/ports/file-source.ts';
 import { cutShard } from '../../src/protect/cut-shard.ts';
 import { protectShard } from '../../src/protect/protect-shard.ts';
+import type { ReadAheadPolicy } from '../../src/protect/read-entries.ts';
 import type { SharingPolicy } from '../../src/protect/share-content.ts';
 import type { Shard, ShardDraft } from '../../src/protect/shards.ts';
 import { backUpFiles } from '../../src/runs/back-up-files.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
+import { MemorySource } from '../../src/testing/index.ts';
 import { countReferences, Harness, minute, packMapOf } from '../runs/harness.ts';
 
-const mebibyte = 2 ** 20;
+const kibibyte = 2 ** 10;
+/** All sizes are a thousandth of the usual ones: of chunks, parts, what is searched, what is read ahead, and pieces. */
+const chunking: ChunkingPolicy = { minBytes: 256, averageBytes: kibibyte, maxBytes: 4 * kibibyte };
 const policy: SharingPolicy = {
-  sharedFromBytes: 16 * mebibyte,
-  leastPartBytes: 4 * mebibyte,
-  mostPartBytes: 16 * mebibyte,
+  sharedFromBytes: 16 * kibibyte,
+  leastPartBytes: 4 * kibibyte,
+  mostPartBytes: 16 * kibibyte,
+  searchedBytes: 16 * kibibyte,
 };
+const readAhead: ReadAheadPolicy = { entries: 64, entryBytes: 8 * kibibyte, bytes: 64 * kibibyte };
 
 /** Noise that takes no time to make. */
-function noise(seed: number, mebibytes: number): Buffer {
+function noise(seed: number, kibibytes: number): Buffer {
   const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16, seed), Buffer.alloc(16));
-  return cipher.update(Buffer.alloc(mebibytes * mebibyte));
+  return cipher.update(Buffer.alloc(kibibytes * kibibyte));
 }
 
 /** Called for each opening of the large content, numbered from 0: what the world does to it. */
@@ -32,6 +39,8 @@ type OnOpen = (opening: number, opened: () => Promise<OpenedEntry>) => Promise<O
 
 /** Runs whose workers share large contents, one after the other: who was told of last comes first. */
 class SharingHarness extends Harness {
+  override readonly source = new MemorySource(this.clock, 64);
+
   constructor(content: Uint8Array) {
     super('sharing');
     this.source.plant('a', 'small');
@@ -43,8 +52,15 @@ class SharingHarness extends Harness {
     type: BackupType,
     onOpen: OnOpen = async (_, opened) => opened(),
   ): Promise<CommittedPoint> {
+    return this.#backUpCut(type, this.#watched(onOpen), policy);
+  }
+
+  async backUpAlone(type: BackupType): Promise<CommittedPoint> {
+    return this.#backUpCut(type, this.source);
+  }
+
+  async #backUpCut(type: BackupType, source: FileSource, shared?: SharingPolicy): Promise<CommittedPoint> {
     this.clock.advance(minute);
-    const source = this.#watched(onOpen);
     return backUpFiles(this.services, this.request(type), {
       source,
       protectAll: async (plan, keys) => {
@@ -62,13 +78,15 @@ class SharingHarness extends Harness {
         add([{ paths: {} }]);
         for (let given = waiting.pop(); given !== undefined; given = waiting.pop()) {
           const { index } = given;
-          const limits = { files: 100, bytes: 2 ** 40, largeBytes: policy.sharedFromBytes };
+          const limits = { files: 100, bytes: 2 ** 40, largeBytes: shared?.sharedFromBytes };
           const cut = given.stretch === undefined ? await cutShard(source, given.paths, limits) : undefined;
           if (cut?.rest !== undefined) add([{ paths: cut.rest }], index);
           const onRest = (rest?: ShardDraft): void => add(rest === undefined ? [] : [rest], index);
-          const sharing = { policy, last: cut?.large, onRest };
+          const sharing = shared && { policy: shared, last: cut?.large, onRest };
           const shard = cut === undefined ? given : { ...cut.shard, index };
-          await protectShard(this.services, shard, { plan, keys, source, listed: cut?.listed, sharing });
+          const { listed } = cut ?? {};
+          const options = { plan, keys, source, listed, sharing, chunking, readAhead, buffers: this.buffers };
+          await protectShard(this.services, shard, options);
         }
         return order;
       },
@@ -121,14 +139,14 @@ class SharingHarness extends Harness {
 }
 
 describe('a content that workers share', () => {
-  const content = Buffer.concat([noise(1, 24), Buffer.alloc(6 * mebibyte), noise(2, 12)]);
-  const edited = Buffer.concat([utf8('in front'), content.subarray(0, 20 * mebibyte), noise(3, 30)]);
+  const content = Buffer.concat([noise(1, 24), Buffer.alloc(6 * kibibyte), noise(2, 12)]);
+  const edited = Buffer.concat([utf8('in front'), content.subarray(0, 20 * kibibyte), noise(3, 30)]);
 
   test('has the chunks of a content that one worker reads', async () => {
     const harness = new SharingHarness(content);
 
     const shared = await harness.backUpShared('full');
-    const alone = await harness.backUp('full');
+    const alone = await harness.backUpAlone('full');
 
     const extents = await harness.extentsOf(shared);
     expect(extents.length).toBeGreaterThan(2);
@@ -143,11 +161,11 @@ describe('a content that workers share', () => {
 
   test.for(['alone', 'shared'] as const)('replaces what a base has that was read %s', async (before) => {
     const harness = new SharingHarness(content);
-    await (before === 'alone' ? harness.backUp('full') : harness.backUpShared('full'));
+    await (before === 'alone' ? harness.backUpAlone('full') : harness.backUpShared('full'));
     harness.source.plant('large', edited);
 
     const shared = await harness.backUpShared('incremental');
-    const alone = await harness.backUp('full');
+    const alone = await harness.backUpAlone('full');
 
     expect((await harness.extentsOf(shared)).length).toBeGreaterThan(2);
     expect(await harness.chunksOf(shared)).toEqual(await harness.chunksOf(alone));
@@ -167,7 +185,7 @@ describe('a content that workers share', () => {
   });
 
   test('is read by one where no place is found at which a chunk surely ends', async () => {
-    const zeros = Buffer.alloc(40 * mebibyte);
+    const zeros = Buffer.alloc(40 * kibibyte);
     const harness = new SharingHarness(zeros);
 
     const point = await harness.backUpShared('full');
@@ -177,7 +195,7 @@ describe('a content that workers share', () => {
   });
 
   test('is shared behind a gap that has no such place', async () => {
-    const sparse = Buffer.concat([Buffer.alloc(22 * mebibyte), noise(4, 30)]);
+    const sparse = Buffer.concat([Buffer.alloc(22 * kibibyte), noise(4, 30)]);
     const harness = new SharingHarness(sparse);
 
     const point = await harness.backUpShared('full');

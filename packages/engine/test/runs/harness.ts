@@ -72,6 +72,7 @@ export class Harness {
   readonly source: MemorySource;
   readonly services: AllServices;
   readonly arn = 'arn:aws:s3:::photos' as ResourceArn;
+  readonly buffers = buffers;
 
   constructor(seed: string | number = 0) {
     this.random = new SeededRandom(`harness ${seed}`);
