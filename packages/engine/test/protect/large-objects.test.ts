@@ -5,6 +5,7 @@ import { decodeFileEntry, type FileEntry } from '../../src/manifest/file-entry.t
 import { decodeFileKey, entryKey, pathKeys } from '../../src/manifest/tuple-key.ts';
 import { SourceEntryError } from '../../src/errors.ts';
 import { equalBytes, utf8 } from '../../src/bytes.ts';
+import { maxPlainBytes } from '../../src/packs/frame.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
 import type {
@@ -17,7 +18,7 @@ import type { OverwriteRule } from '../../src/model/machines/restore-request.ts'
 import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-range.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { countReferences, Harness, minute, packMapOf } from '../runs/harness.ts';
-import { fillAt, PatternSource } from './pattern-source.ts';
+import { PatternBytes, PatternSource } from './pattern-source.ts';
 
 const gibibyte = 2 ** 30;
 
@@ -25,6 +26,7 @@ const gibibyte = 2 ** 30;
 class CheckingTarget implements RestoreTarget {
   readonly naming = 'flat';
   readonly written: { path: string; version: number; bytes: number }[] = [];
+  readonly #expected = new PatternBytes(maxPlainBytes.chunk);
   readonly #stopAfter: number;
 
   /** @param stopAfter - bytes that a call takes, and then some, of which it gives the last ones back. */
@@ -42,11 +44,8 @@ class CheckingTarget implements RestoreTarget {
     let at = from?.bytes ?? 0;
     const stopAt = at + this.#stopAfter;
     for await (const piece of content) {
-      // A chunk never crosses a multiple of 1 GiB, so all of its bytes are the same.
-      const fill = fillAt(version, at);
-      if (piece[0] !== fill || !equalBytes(piece.subarray(1), piece.subarray(0, -1))) {
+      if (!equalBytes(piece, this.#expected.of(version, at, piece.length)))
         throw new Error(`wrong bytes from ${at} on`);
-      }
       at += piece.length;
       if (at >= stopAt) return { bytes: at - 5, state: null };
     }

@@ -4,12 +4,39 @@ import type { FileSource, OpenedEntry, PathRange, SourceEntry } from '../../src/
 import type { ByteRange } from '../../src/ports/object-store.ts';
 import type { FakeClock } from '../../src/testing/index.ts';
 
-const gibibyte = 2 ** 30;
-const pieceBytes = 2 ** 20;
+/** As long as the longest chunk, which then need not be put together. */
+const pieceBytes = 2 ** 22;
+/** Marks stand around the multiples of this, of which 1 GiB is one, and have so many bytes on each side. */
+const markedEvery = 2 ** 28;
+const markReach = 16;
 
-/** The byte that fills a version's content around an offset: another one in every GiB, and in every version. */
-export function fillAt(version: number, offset: number): number {
-  return (version * 16 + Math.floor(offset / gibibyte)) % 256;
+/**
+ * Contents of versions, computed: zeros, which are cut, named and compared in no time, but for marks, which say the
+ * version and the offset.
+ */
+export class PatternBytes {
+  readonly #bytes: Buffer;
+  #marks: Buffer[] = [];
+
+  /** @param mostBytes - that are asked for at once. */
+  constructor(mostBytes: number) {
+    this.#bytes = Buffer.alloc(mostBytes);
+  }
+
+  /** Bytes of a version's content; valid until others are asked for. */
+  of(version: number, offset: number, length: number): Uint8Array {
+    for (const mark of this.#marks) mark.fill(0);
+    this.#marks = [];
+    const end = offset + length;
+    const first = Math.ceil((offset - markReach + 1) / markedEvery) * markedEvery;
+    for (let at = first; at - markReach < end; at += markedEvery) {
+      const [from, to] = [Math.max(at - markReach, offset), Math.min(at + markReach, end)];
+      const mark = this.#bytes.subarray(from - offset, to - offset);
+      Buffer.alloc(2 * markReach, `${version} at ${at} `).copy(mark, 0, from - at + markReach);
+      this.#marks.push(mark);
+    }
+    return this.#bytes.subarray(0, length);
+  }
 }
 
 /** A source whose contents are computed, so that objects of gigabytes take no memory. */
@@ -73,14 +100,7 @@ export class PatternSource implements FileSource {
 }
 
 async function* piecesOf(version: number, offset: number, end: number): AsyncGenerator<Uint8Array> {
-  const piece = Buffer.alloc(pieceBytes);
-  let filledWith = -1;
-  for (let at = offset; at < end;) {
-    const room = Math.min(pieceBytes, end - at, gibibyte - (at % gibibyte));
-    const fill = fillAt(version, at);
-    if (fill !== filledWith) piece.fill(fill);
-    filledWith = fill;
-    yield piece.subarray(0, room);
-    at += room;
-  }
+  const bytes = new PatternBytes(pieceBytes);
+  for (let at = offset; at < end; at += pieceBytes)
+    yield bytes.of(version, at, Math.min(pieceBytes, end - at));
 }
