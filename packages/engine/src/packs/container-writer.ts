@@ -41,6 +41,8 @@ export interface ContainerWriterOptions extends Omit<PackStoring, 'chunkIndex'> 
   readonly compression?: CompressionPolicy;
   /** Stored bytes after which a segment ends. @default 64 MiB */
   readonly segmentTargetBytes?: number;
+  /** Parts of the upload are no smaller; the store, too, has a size that they must have. @default 16 MiB */
+  readonly leastPartBytes?: number;
 }
 
 interface PlacedChunk extends StoredChunk {
@@ -105,7 +107,7 @@ export class ContainerWriter implements PageSink {
     await catalog.packs.claim({ packId, kind: 'container', retentionClass, runId, lockUntil: leaseUntil });
     const put = putOptions(lease, signal);
     const upload = await store.startMultipart(containerName(packId), put);
-    const partBytes = planPartBytes(expectedBytes);
+    const partBytes = planPartBytes(expectedBytes, options.leastPartBytes);
     const header = Buffer.alloc(headerBytes);
     writeHeader(header, { kind: 'container', keyId: dataKey.keyId, packId });
     const parts = new PartUploader({ ...options, upload, put, partBytes });

@@ -1,8 +1,7 @@
-import { InvalidInputError } from '../errors.ts';
 import type { MultipartState, MultipartUpload, ObjectStore, PutOptions } from '../ports/object-store.ts';
 import { defaultRetryPolicy, retryUnavailable, type RetryPolicy, type RetryPorts } from './retry.ts';
 
-const minPartBytes = 8 * 1024 * 1024;
+const defaultLeastPartBytes = 16 * 1024 * 1024;
 const maxParts = 10_000;
 /** Parts up to this size are filled while the one before goes up. A worker has room for only one larger part. */
 const overlappedPartBytes = 256 * 1024 * 1024;
@@ -10,11 +9,11 @@ const overlappedPartBytes = 256 * 1024 * 1024;
 export const largestUploadBytes = 8 * 2 ** 40;
 
 /** Parts for an object of about that size: small ones, but not so many that the store refuses. */
-export function planPartBytes(expectedBytes: number): number {
+export function planPartBytes(expectedBytes: number, leastPartBytes = defaultLeastPartBytes): number {
   const mebibyte = 1024 * 1024;
   // A tenth in reserve, in case the object becomes larger than expected.
   const needed = Math.ceil((expectedBytes * 1.1) / (maxParts - 1) / mebibyte) * mebibyte;
-  return Math.max(2 * minPartBytes, needed);
+  return Math.max(leastPartBytes, needed);
 }
 
 export interface PartUploaderOptions extends RetryPorts {
@@ -91,8 +90,6 @@ export class PartUploader {
 
   constructor(options: PartUploaderOptions) {
     const { partBytes, upload } = options;
-    if (partBytes < minPartBytes)
-      throw new InvalidInputError(`parts of ${partBytes} bytes; use at least ${minPartBytes}`);
     this.#options = options;
     this.#upload = upload;
     this.#parts = new PartBuffer(partBytes, async (part) => this.#addPart(part));

@@ -22,6 +22,8 @@ import { createPageSource, makeContents, makeTestVault, type TestVault } from '.
 
 const root = Buffer.from('the root of the point');
 const segmentTargetBytes = 100_000;
+/** An eighth of the usual size, in a store that takes parts of that. */
+const leastPartBytes = 2 ** 21;
 
 interface Written {
   readonly chunks: { readonly content: Buffer; readonly chunk: StoredChunk }[];
@@ -87,6 +89,7 @@ const optionsOf = (
 ): ContainerWriterOptions => ({
   ...vault,
   segmentTargetBytes,
+  leastPartBytes,
   ...change,
 });
 
@@ -177,15 +180,15 @@ describe('a container', () => {
   });
 
   test('larger than memory goes up in parts of one size', async () => {
-    const vault = await makeTestVault();
-    const options = optionsOf(vault, { segmentTargetBytes: 2 ** 24 });
-    const contents = Array.from({ length: 16 }, () => Buffer.from(vault.random.bytes(2.5 * 2 ** 20)));
+    const vault = await makeTestVault('parts', { minPartBytes: leastPartBytes });
+    const options = optionsOf(vault, { segmentTargetBytes: leastPartBytes });
+    const contents = Array.from({ length: 16 }, () => Buffer.from(vault.random.bytes(2.5 * 2 ** 17)));
     const first = await ContainerWriter.start(options, 0);
     const written = await write(vault, first, contents.slice(0, 9));
     const resting = await first.suspend();
 
-    expect(resting.state.upload.parts.map(({ bytes }) => bytes)).toEqual([2 ** 24]);
-    expect(resting.carry.length).toBe(resting.state.position - 2 ** 24);
+    expect(resting.state.upload.parts.map(({ bytes }) => bytes)).toEqual([leastPartBytes]);
+    expect(resting.carry.length).toBe(resting.state.position - leastPartBytes);
     const second = await goOn(options, resting);
     const more = await write(vault, second, contents.slice(9));
     const stored = await finish(options, second);
@@ -202,14 +205,14 @@ describe('a container', () => {
       for (const kind of ['fail-before', 'fail-after', 'time-out', 'duplicate'] as const) {
         // A completion that happens twice is the adapter's business.
         if (kind === 'duplicate' && method !== 'packs.confirm') continue;
-        const vault = await makeTestVault(`${method} ${kind}`);
+        const vault = await makeTestVault(`${method} ${kind}`, { minPartBytes: leastPartBytes });
         const plan = new FaultPlan([{ kind, call: 1, method, times: 2 }]);
         const options = optionsOf(vault, {
           store: withFaults(vault.store, plan),
           catalog: withFaults<Catalog>(vault.catalog, plan),
         });
         const writer = await ContainerWriter.start(options, 0);
-        const contents = Array.from({ length: 5 }, () => Buffer.from(vault.random.bytes(4 * 2 ** 20)));
+        const contents = Array.from({ length: 5 }, () => Buffer.from(vault.random.bytes(2 ** 19)));
 
         const written = await write(vault, writer, contents);
 
@@ -219,9 +222,9 @@ describe('a container', () => {
   });
 
   test('can be gone on with after its process died at any call', async () => {
-    const contents = Array.from({ length: 6 }, (_, index) => Buffer.alloc(4 * 2 ** 20, `${index}`));
+    const contents = Array.from({ length: 6 }, (_, index) => Buffer.alloc(2 ** 19, `${index}`));
     for (let call = 1, finished = false; !finished; call++) {
-      const vault = await makeTestVault();
+      const vault = await makeTestVault('parts', { minPartBytes: leastPartBytes });
       const options = optionsOf(vault, { compression: { level: 1, minSaving: 1, probeFromBytes: Infinity } });
       const first = await ContainerWriter.start(options, 0);
       const before = await write(vault, first, contents.slice(0, 2));

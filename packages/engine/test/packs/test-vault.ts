@@ -13,6 +13,7 @@ import {
   MemoryChunkIndex,
   MemoryKeyring,
   MemoryObjectStore,
+  type MemoryObjectStoreOptions,
   SeededRandom,
 } from '../../src/testing/index.ts';
 
@@ -28,10 +29,13 @@ export interface TestVault {
   readonly lease: PackLease;
 }
 
-export async function makeTestVault(seed: string | number = 'vault'): Promise<TestVault> {
+export async function makeTestVault(
+  seed: string | number = 'vault',
+  options: Pick<MemoryObjectStoreOptions, 'minPartBytes'> = {},
+): Promise<TestVault> {
   const clock = new FakeClock();
   const random = new SeededRandom(seed);
-  const store = new MemoryObjectStore({ clock });
+  const store = new MemoryObjectStore({ clock, ...options });
   const keyring = new MemoryKeyring(random);
   const leaseUntil = new Date('2026-03-01T00:00:00Z');
   const lock = { mode: 'governance', until: leaseUntil } as const;
