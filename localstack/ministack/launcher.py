@@ -121,13 +121,8 @@ def share_code_of_workers():
         return code
 
     lambda_runtime._unpacked = unpacked
-    # The flags of the processes of tests in vitest.config.ts.
-    lambda_runtime._NODE_FLAGS = [
-        "--single-threaded-gc",
-        "--min-semi-space-size=16",
-        "--max-semi-space-size=64",
-        "--external-memory-accounted-in-global-limit",
-    ]
+    # The flags of the processes of tests in vitest.config.ts, but for the one on buffers.
+    lambda_runtime._NODE_FLAGS = ["--single-threaded-gc", "--min-semi-space-size=16", "--max-semi-space-size=64"]
     rewrite(
         lambda_runtime.Worker,
         "_spawn",
@@ -150,10 +145,14 @@ def share_code_of_workers():
         lambda_runtime._NODEJS_WORKER_SCRIPT,
         [
             ('const Module = require("module");\n', f'const Module = require("module");\nModule.enableCompileCache({compiled});\n', 1),
-            # With what the first event had compiled. Nothing is written of what was found compiled.
+            # With what the first event had compiled. Nothing is written of what was found compiled. The flag on buffers
+            # follows: under it, V8 accepts no code that was compiled without it, of which Node's own modules come.
             (
                 "        settled = true;\n",
-                "        settled = true;\n        if (lineNum === 2) setImmediate(() => Module.flushCompileCache());\n",
+                "        settled = true;\n        if (lineNum === 2) setImmediate(() => {\n"
+                "          Module.flushCompileCache();\n"
+                '          require("v8").setFlagsFromString("--external-memory-accounted-in-global-limit");\n'
+                "        });\n",
                 1,
             ),
         ],
