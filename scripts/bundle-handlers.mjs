@@ -2,30 +2,49 @@
 // Usage: node scripts/bundle-handlers.mjs <folder>
 
 import { globSync, mkdirSync, writeFileSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
+const require = createRequire(import.meta.url);
 const [folder = 'handlers'] = process.argv.slice(2);
 const entries = globSync('lambdas/*/*.lambda.ts', { cwd: root }).sort();
 
 /**
  * Has modules of Node required instead of imported: an import reads every export once, and one of `node:http` is WebSocket,
- * for which Node loads all of fetch.
+ * for which Node loads all of fetch. Where all exports are wanted, as by an import at run time, none is read before its use.
  */
 const requiredBuiltins = {
   name: 'required-builtins',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^(node:|[a-z_/0-9]+$)/ }, ({ path, kind }) => {
       if (!isBuiltin(path) || kind === 'require-call') return undefined;
-      return { path, namespace: 'builtin' };
+      return { path, namespace: kind === 'import-statement' ? 'builtin' : 'whole-builtin' };
     });
-    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)});`,
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: readsOf(path) }));
+    onLoad({ filter: /.*/, namespace: 'whole-builtin' }, ({ path }) => ({
+      contents: `module.exports = ${requireOf(path)};`,
     }));
   },
 };
+
+/** A module with the exports of one of Node's, of which the bundler keeps those that are used. */
+function readsOf(path) {
+  const names = Object.keys(Object.getOwnPropertyDescriptors(require(path))).filter(isIdentifier);
+  const reads = names.map(
+    (name) => `const ${name}_ = /* @__PURE__ */ (() => whole.${name})(); export { ${name}_ as ${name} };`,
+  );
+  return [`const whole = ${requireOf(path)};`, 'export default whole;', ...reads].join('\n');
+}
+
+function requireOf(path) {
+  return `require(${JSON.stringify(path)})`;
+}
+
+function isIdentifier(name) {
+  return /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default';
+}
 
 const { outputFiles } = await build({
   absWorkingDir: root,
