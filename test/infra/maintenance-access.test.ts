@@ -39,8 +39,10 @@ const { on, put, extend } = vaultRequests(vaultArn);
 type Request = (principal: Principal) => AccessRequest;
 
 /** What the role's own policy and the vault's say together. */
-async function isPermitted(folder: string, request: Request): Promise<boolean> {
-  const { session, policy } = roleOf(folder);
+async function isPermitted(
+  { session, policy }: ReturnType<typeof roleOf>,
+  request: Request,
+): Promise<boolean> {
   return isAllowed(request(session), vaultPolicy as PolicyDocument, policy);
 }
 
@@ -133,10 +135,12 @@ const rights: Readonly<
 };
 
 describe.each(Object.entries(rights))('%s', (folder, { may, mayNot }) => {
+  const role = roleOf(folder);
+
   test('may do what it is for', async () => {
     for (const request of may) {
       const { action, resource } = request(roleSession(roleArn('Any')));
-      expect(await isPermitted(folder, request), `${action} ${resource}`).toBe(true);
+      expect(await isPermitted(role, request), `${action} ${resource}`).toBe(true);
     }
   });
 
@@ -152,7 +156,7 @@ describe.each(Object.entries(rights))('%s', (folder, { may, mayNot }) => {
     ];
     for (const request of [...mayNot, ...never]) {
       const { action, resource } = request(roleSession(roleArn('Any')));
-      expect(await isPermitted(folder, request), `${action} ${resource}`).toBe(false);
+      expect(await isPermitted(role, request), `${action} ${resource}`).toBe(false);
     }
   });
 });
