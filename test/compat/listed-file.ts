@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { listEntries, type PointReader, restoreRange, type SourceEntry } from '@holdfast/engine';
 import { MemoryTarget } from '@holdfast/engine/testing';
 
@@ -22,10 +22,12 @@ export interface ListedFile {
 
 /** A path of any bytes as text that tells all of them apart. */
 export function quotePath(path: Uint8Array): string {
-  return Array.from(path, (byte) => {
-    const character = String.fromCharCode(byte);
-    return /[\w.~/-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }).join('');
+  return Buffer.from(path)
+    .toString('latin1')
+    .replaceAll(
+      /[^\w.~/-]/g,
+      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    );
 }
 
 /** An entry and its content as a line of a listing. */
@@ -36,7 +38,7 @@ export function listedFileOf(entry: SourceEntry, content: Uint8Array, carriedFro
     kind: entry.kind,
     size: entry.size,
     modified: entry.modifiedMs,
-    sha256: createHash('sha256').update(content).digest('hex'),
+    sha256: hash('sha256', content),
     ...(hasTexts(attributes) && { attributes }),
     ...(hasTexts(userMetadata) && { userMetadata }),
     ...(hasTexts(tags) && { tags }),
@@ -65,9 +67,9 @@ export async function listPoint(reader: PointReader): Promise<ListedFile[]> {
 
 /** One digest for a listing that is too long to be kept. The order of an entry's texts does not matter. */
 export function digestOf(listing: readonly ListedFile[]): string {
-  const hash = createHash('sha256');
-  for (const file of listing) hash.update(`${JSON.stringify(sorted(file))}\n`);
-  return hash.digest('hex');
+  const digest = createHash('sha256');
+  for (const file of listing) digest.update(`${JSON.stringify(sorted(file))}\n`);
+  return digest.digest('hex');
 }
 
 function sorted(value: unknown): unknown {
