@@ -105,7 +105,7 @@ test('backs up what changed since the newest point, which lists, comparisons and
 async function storedAt(level: string): Promise<number> {
   const machine = await Machine.withVault();
   machine.write('records', recordText('records'));
-  const backUp = ['backup', '--directory', machine.source, '--compression', level];
+  const backUp = ['backup', '--directory', machine.source, '--workers', '1', '--compression', level];
   const { point } = (await machine.cli.json(...backUp)) as { point: { counts: { storedBytes: number } } };
   return point.counts.storedBytes;
 }
