@@ -65,7 +65,7 @@ async function withFiles(seed: string | number): Promise<Made> {
   const { source, random, clock, services } = harness;
   const plant = (path: string, bytes: number): void => void source.plant(path, random.bytes(bytes));
   for (let file = 100; file < 190; file += 1) plant(`dir/file ${file}`, 20 + file);
-  plant('large', 300_000);
+  plant('large', 1_200_000);
   source.plant('same 1', 'the same in two files');
   source.plant('same 2', 'the same in two files');
   source.plant('empty', '');
