@@ -18,7 +18,7 @@ export const ContainerState = z.object({
   formatVersion: z.literal(1),
   packId: hex32.transform((text) => text as PackId),
   keyId: hex32.transform((text) => text as KeyId),
-  partBytes: count,
+  partBytes: z.int().positive(),
   /** Bytes of the container so far, including those not uploaded yet. */
   position: count,
   nextFrame: count,

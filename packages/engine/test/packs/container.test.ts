@@ -316,6 +316,10 @@ test('a container at rest goes on with the bytes that it had, or not at all', as
       name: 'StoredBytesDamagedError',
     });
   }
+  // Parts of no bytes would never hold what is written.
+  await expect(goOn(options, { state: { ...state, partBytes: 0 }, carry })).rejects.toMatchObject({
+    issues: [{ path: ['partBytes'] }],
+  });
   await expect(goOn(options, resting)).resolves.toMatchObject({ position: state.position });
 });
 
