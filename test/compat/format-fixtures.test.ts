@@ -131,6 +131,7 @@ test.each(fixtures)(
 
     expect(names.length).toBeGreaterThan(0);
     expect(unnoticed).toEqual([]);
+    expect(await isWhole(fixture, opened), 'the vault without the damage').toBe(true);
   },
 );
 
