@@ -1,10 +1,4 @@
-import {
-  type ChunkingPolicy,
-  cutMasks,
-  defaultChunkingPolicy,
-  scanForZeros,
-  windowBytes,
-} from './fastcdc.ts';
+import { type ChunkingPolicy, cutMasks, scanForZeros, windowBytes } from './fastcdc.ts';
 
 /** A position at which a chunk of the right length ends. */
 interface Candidate {
@@ -33,7 +27,7 @@ export class SureCutSearch {
   /** The bytes that the next hash begins with. */
   #tail: Uint8Array = new Uint8Array(0);
 
-  constructor(policy: ChunkingPolicy = defaultChunkingPolicy) {
+  constructor(policy: ChunkingPolicy) {
     this.#policy = policy;
     this.#masks = cutMasks(policy);
   }

@@ -1,4 +1,4 @@
-import { type ChunkingPolicy, contentDefinedCuts } from '../chunking/fastcdc.ts';
+import { type ChunkingPolicy, contentDefinedCuts, defaultChunkingPolicy } from '../chunking/fastcdc.ts';
 import type { FileSource, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { WriteServices } from '../services.ts';
@@ -43,7 +43,7 @@ export async function protectShard(
   given: Shard,
   options: ProtectShardOptions,
 ): Promise<ShardResult> {
-  const { keys, plan, sharing, chunking, signal } = options;
+  const { keys, plan, sharing, chunking = defaultChunkingPolicy, signal } = options;
   const bench = await ShardBench.open(services, options);
   const { keeper, chunks, copier, usage } = bench;
   const shard =

@@ -44,9 +44,9 @@ interface Content {
 }
 
 export interface ShareContentOptions {
-  /** What the content is cut by. @default every content's */
-  readonly chunking?: ChunkingPolicy;
-  readonly signal?: AbortSignal;
+  /** What the workers cut the content by. */
+  readonly chunking: ChunkingPolicy;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function shareContent(
   base: BaseFiles,
   source: FileSource,
   { policy, last, onRest }: ContentSharing,
-  options: ShareContentOptions = {},
+  options: ShareContentOptions,
 ): Promise<Shard> {
   const content = contentOf(shard, last);
   const isShared = content !== undefined && content.length > policy.sharedFromBytes;
