@@ -50,10 +50,7 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
   try {
     const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
     const application = assembly === undefined ? ['--output', output, ...context] : ['--app', assembly];
-    if (!(await isBootstrapped(clients.cloudFormation))) {
-      log('bootstrapping for the CDK');
-      await bootstrap(clients.cloudFormation, signal);
-    }
+    await ensureBootstrapped(clients.cloudFormation, log, signal);
     const which = stacks ?? ['--all'];
     log(`cdk deploy ${which.join(' ')}`);
     await cdk(['deploy', ...which, '--require-approval', 'never', ...application], options);
@@ -69,16 +66,19 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
   }
 }
 
-async function isBootstrapped(cloudFormation: CloudFormationClient): Promise<boolean> {
-  const { Stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({}));
-  return Stacks.some(({ StackName }) => StackName === bootstrapStack);
-}
-
 /**
- * Deploys the command line's own template, as it would, without two seconds of the processor for another start of it.
+ * Deploys the CDK command line's own template for what deploys with it, unless that is there; as the command line would,
+ * without two seconds of the processor for another start of it.
  * @see https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
  */
-async function bootstrap(client: CloudFormationClient, abortSignal: AbortSignal | undefined): Promise<void> {
+export async function ensureBootstrapped(
+  client: CloudFormationClient,
+  log: (line: string) => void = () => undefined,
+  abortSignal?: AbortSignal,
+): Promise<void> {
+  const { Stacks = [] } = await client.send(new DescribeStacksCommand({}));
+  if (Stacks.some(({ StackName }) => StackName === bootstrapStack)) return;
+  log('bootstrapping for the CDK');
   const templates = join(projectRoot, 'node_modules', 'aws-cdk', 'lib', 'api', 'bootstrap');
   await client.send(
     new CreateStackCommand({

@@ -8,7 +8,7 @@ import { makeClients } from '@holdfast/aws';
 import { productVersion } from '@holdfast/engine/model';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startEmulator, type Emulator } from '../../localstack/composition.ts';
-import type { DeployedOutputs } from '../../localstack/deploy-app.ts';
+import { ensureBootstrapped, type DeployedOutputs } from '../../localstack/deploy-app.ts';
 import { documentedCode, documentedCommands, ownApplication } from '../support/documented-commands.ts';
 import { findGap, testUnless } from '../support/gaps.ts';
 import { arnOfBucket, newestPoint, runGoodCycle } from '../e2e/support/cycles.ts';
@@ -130,9 +130,8 @@ testUnless(noEmulator)(
     const template = await templateOf('app.ts');
     expect(await templateOf('app.js')).toEqual(template);
 
-    const { accountId, region } = emulator;
-    // Before there is a cdk.json: with an application, it would be synthesized and validated here, too.
-    await shell(`npx cdk bootstrap aws://${accountId}/${region}`);
+    const { region } = emulator;
+    await ensureBootstrapped(new CloudFormationClient({ region }));
     await writeFile(join(application, 'cdk.json'), JSON.stringify({ app: 'node app.ts' }));
     await shell(`${documented('npx cdk deploy')} --require-approval never`);
     const clients = makeClients({ region });
