@@ -19,7 +19,7 @@ export interface ProtectShardOptions extends ShardBenchOptions {
   readonly listed?: Iterable<SourceEntry>;
   /** @default as much as pays for a source whose answers take a while */
   readonly readAhead?: ReadAheadPolicy;
-  /** What contents are cut by: under another one they share no chunk with those before. @default every content's */
+  /** Sizes that contents are cut by: under others they share no chunk with those before. @default every content's */
   readonly chunking?: ChunkingPolicy;
   /** Where others take what this worker leaves of a large content. @default it reads all of its shard */
   readonly sharing?: ContentSharing;

@@ -44,7 +44,7 @@ interface Content {
 }
 
 export interface ShareContentOptions {
-  /** What the workers cut the content by. */
+  /** Sizes that the workers cut the content by. */
   readonly chunking: ChunkingPolicy;
   readonly signal?: AbortSignal | undefined;
 }
