@@ -64,7 +64,7 @@ export async function ensurePython(
       '--no-input',
       '--disable-pip-version-check',
     ];
-    // The requirements name all that is needed: looking for what each needs in turn takes a third of the work.
+    // The requirements name all that is needed: looking for what each needs in turn takes a second or two.
     const all = [...install, '--no-deps', '--require-hashes', '-r', requirementsPath];
     await run(join(building, 'bin', 'python'), all, { env });
     // Containers often forbid it, for the sake of their layers: each start would compile all modules anew.

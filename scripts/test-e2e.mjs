@@ -31,7 +31,7 @@ if (files.length > 0 || process.env.AWS_ENDPOINT_URL) {
 async function synthesizeInto(assembly) {
   const context = ['plans=test/e2e/plans.ts', 'account=000000000000', 'region=us-east-1'];
   const args = ['synth', '--quiet', '--output', assembly, ...context.flatMap((one) => ['-c', one])];
-  // A test validates the same templates.
+  // test/infra/published-schemas.integ.test.ts looks at the same templates.
   const code = await run('cdk', args, { CDK_VALIDATION: 'false' });
   // Where constructs were made, which only names events of a deployment, is read anew for each of them: 40% of its work.
   for (const file of globSync(join(assembly, '*.metadata.json'))) writeFileSync(file, '{}');
