@@ -98,13 +98,21 @@ function numberOf(entry: SourceEntry, name: string, pattern: RegExp, radix: numb
   return value;
 }
 
+/** The facts that were read last, and the attributes that they are from: one object serves many files. */
+let lastRead: { readonly attributes: Attributes; readonly facts: FileFacts } | undefined;
+
 /**
  * Mode and owner from an entry's attributes. Objects of a bucket have neither.
  * @throws {@link TargetEntryError} an attribute is not what {@link entryOf} writes.
  */
 export function factsOf(entry: SourceEntry): FileFacts {
+  const { attributes } = entry;
+  if (lastRead?.attributes === attributes) return lastRead.facts;
   const mode = numberOf(entry, 'mode', /^[0-7]{1,4}$/, 8);
   const uid = numberOf(entry, 'uid', /^\d{1,10}$/, 10);
   const gid = numberOf(entry, 'gid', /^\d{1,10}$/, 10);
-  return { mode, owner: uid === undefined || gid === undefined ? undefined : { uid, gid } };
+  const facts = { mode, owner: uid === undefined || gid === undefined ? undefined : { uid, gid } };
+  // Others may be changed.
+  if (Object.isFrozen(attributes)) lastRead = { attributes, facts };
+  return facts;
 }

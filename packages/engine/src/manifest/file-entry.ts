@@ -136,7 +136,7 @@ export function decodeFileEntry({ key, logical, location }: Entry, objectName: s
  */
 function findFile(path: Uint8Array, logical: Uint8Array): FileEntry | undefined {
   const reader = new CborReader(logical);
-  const texts = { a: none, t: none, u: none };
+  const texts: Record<'a' | 't' | 'u', Readonly<Record<string, string>>> = { a: none, t: none, u: none };
   const entry = { kind: '', size: NaN, modifiedMs: NaN, changeToken: '' };
   let mustRead = false;
   let carriedFrom: PointId | undefined;

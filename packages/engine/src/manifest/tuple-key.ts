@@ -133,7 +133,7 @@ export function comparePathToKey(path: Uint8Array, key: Uint8Array): number {
 }
 
 function unescapePath(escaped: Uint8Array): Uint8Array {
-  if (!escaped.includes(terminator)) return new Uint8Array(escaped);
+  if (!escaped.includes(terminator)) return escaped.slice();
   const path = new Uint8Array(escaped.length);
   let length = 0;
   for (let at = 0; at < escaped.length; at++) {

@@ -116,6 +116,22 @@ describe("a file's entry", () => {
     );
   });
 
+  test('comes back as it was among others whose texts are alike', () => {
+    const alike = [{}, { a: '' }, { a: 'b' }, { a: 'b', c: 'd' }, { c: 'b' }, { ['__proto__']: 'b' }].map(
+      (record) => Object.fromEntries(Object.entries(record)),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ attributes: fc.constantFrom(...alike), tags: fc.constantFrom(...alike) })),
+        (facts) => {
+          const files = facts.map((some) => ({ ...plain, entry: { ...plain.entry, ...some } }));
+          expect(files.map((file) => decodeFileEntry(encodeFileEntry(file), 'page'))).toEqual(files);
+        },
+      ),
+      { seed: 57, numRuns: triesOf(60) },
+    );
+  });
+
   test('is recognised by what was listed, and only while nothing of it differs', () => {
     const entry = encodeFileEntry(plain);
 
