@@ -30,9 +30,25 @@ const defaultRunPolicy: RunPolicy = {
   maxWaste: 0.05,
 };
 
+/** The frame that was asked for last, and its key: chunks that follow each other lie in one, and comparing is quick. */
+let last: { readonly location: FrameLocation; readonly key: string } | undefined;
+
 /** Key of a stored frame: references that say the same of it are one read. */
-export function frameKey({ packId, frame, offset, length, contentBytes }: FrameLocation): string {
-  return `${packId}:${frame}:${offset}:${length}:${contentBytes}`;
+export function frameKey(location: FrameLocation): string {
+  if (last !== undefined && isSameFrame(location, last.location)) return last.key;
+  const { packId, frame, offset, length, contentBytes } = location;
+  last = { location, key: `${packId}:${frame}:${offset}:${length}:${contentBytes}` };
+  return last.key;
+}
+
+function isSameFrame(a: FrameLocation, b: FrameLocation): boolean {
+  return (
+    a.frame === b.frame &&
+    a.offset === b.offset &&
+    a.length === b.length &&
+    a.contentBytes === b.contentBytes &&
+    a.packId === b.packId
+  );
 }
 
 /**

@@ -52,19 +52,25 @@ export class TreePlaces {
       if (beginsWith(path, last.place)) break;
       this.#open.pop();
     }
-    const taker = this.#open.find(
-      (passed) =>
-        passed.place.length === place.length ||
-        (!passed.isDirectory && place.at(passed.place.length) === slash),
-    );
+    const taker = this.#open.find((passed) => takesPlace(passed, place));
     if (taker === undefined)
       this.#open.push({ path, place, isDirectory: endsInSlash || entry.kind === 'directory' });
     return taker?.path;
   }
 }
 
+/** Of two that begin alike: one is the other's, or is a file where the other needs a directory. */
+function takesPlace(passed: Place, place: Uint8Array): boolean {
+  return (
+    passed.place.length === place.length || (!passed.isDirectory && place[passed.place.length] === slash)
+  );
+}
+
+/** Neighbours differ at their ends. */
 function beginsWith(path: Uint8Array, start: Uint8Array): boolean {
-  return path.length >= start.length && compareBytes(path.subarray(0, start.length), start) === 0;
+  if (path.length < start.length) return false;
+  for (let at = start.length - 1; at >= 0; at -= 1) if (path[at] !== start[at]) return false;
+  return true;
 }
 
 export function isInRange(key: Uint8Array, { from, to }: KeyRange): boolean {

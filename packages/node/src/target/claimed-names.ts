@@ -36,6 +36,8 @@ export class ClaimedNames {
   readonly #directories = new Map<RawPath, Claims>();
   /** Directory that was looked at last, when all on the way to it are exact. */
   #lastExact: RawPath | undefined;
+  /** A new directory, with a `/`, when all on the way to it are exact: so is all that this restore makes in it. */
+  #newExact: string | undefined;
 
   /**
    * @param nextProbe - names directories that are made for a moment.
@@ -49,13 +51,15 @@ export class ClaimedNames {
 
   /** Tells that a file system takes some names for others anywhere on a path. Looks once at each directory. */
   isFolding(path: RawPath): boolean {
+    if (this.#newExact !== undefined && path.startsWith(this.#newExact)) return false;
     const parent = path.slice(0, Math.max(0, path.lastIndexOf('/'))) as RawPath;
     if (parent === this.#lastExact) return false;
     this.#forget(path);
-    const isFolding = directoriesOf(path).some(
-      (directory) => this.#claimsOf(directory).rule.kind === 'folding',
-    );
+    const directories = directoriesOf(path);
+    const isFolding = directories.some((directory) => this.#claimsOf(directory).rule.kind === 'folding');
     this.#lastExact = isFolding ? undefined : parent;
+    const outermost = isFolding ? undefined : directories.find((directory) => this.#isNew(directory));
+    this.#newExact = outermost && `${outermost}/`;
     return isFolding;
   }
 

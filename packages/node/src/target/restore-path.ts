@@ -17,17 +17,27 @@ export interface RestorePath {
  */
 export function restorePathOf(path: Uint8Array): RestorePath {
   const raw = rawPathOf(path);
+  if (raw === '' || unusual.test(raw)) refuse(path, raw);
   const isDirectory = raw.endsWith('/');
-  const parts = (isDirectory ? raw.slice(0, -1) : raw).split('/');
-  const refuse = (why: string): never => {
+  const end = isDirectory ? raw.length - 1 : raw.length;
+  const slash = raw.lastIndexOf('/', end - 1);
+  return {
+    parent: raw.slice(0, Math.max(0, slash)) as RawPath,
+    name: raw.slice(slash + 1, end) as RawPath,
+    isDirectory,
+  };
+}
+
+/** What {@link refuse} refuses. */
+const unusual = /^\/|\/\/|\0|(?:^|\/)\.\.?(?:\/|$)/;
+
+function refuse(path: Uint8Array, raw: RawPath): never {
+  const fail = (why: string): never => {
     throw new RestorePathError(shownPath(path), why);
   };
-  if (raw === '') refuse('it is empty');
-  if (raw.includes('\0')) refuse('it contains a NUL, which no file name can');
-  if (raw.startsWith('/')) refuse('it is absolute; restore it to a bucket');
-  if (parts.includes('')) refuse('it has an empty part between two slashes; restore it to a bucket');
-  if (parts.includes('.') || parts.includes('..'))
-    refuse('it has a part "." or ".."; restore it to a bucket');
-  const name = parts.pop() ?? '';
-  return { parent: parts.join('/') as RawPath, name: name as RawPath, isDirectory };
+  if (raw === '') return fail('it is empty');
+  if (raw.includes('\0')) return fail('it contains a NUL, which no file name can');
+  if (raw.startsWith('/')) return fail('it is absolute; restore it to a bucket');
+  if (raw.includes('//')) return fail('it has an empty part between two slashes; restore it to a bucket');
+  return fail('it has a part "." or ".."; restore it to a bucket');
 }
