@@ -6,12 +6,15 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { RestorePathError, TargetUnavailableError } from '@holdfast/engine';
 import { SeededRandom } from '@holdfast/engine/testing';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { systemCalls, type FileSystemCalls } from '../src/file-system-calls.ts';
 import { DirectoryTarget } from '../src/index.ts';
@@ -159,4 +162,55 @@ test('a stream, and a file of a directory that was there, are written beside the
 
   const staged = expect.stringMatching(/^\.holdfast-/) as string;
   expect(names).toEqual([[staged], ['file', staged]]);
+});
+
+describe('what is written at once', () => {
+  test('is what needs nothing to be waited for; of all else nothing has been done', async () => {
+    const { target, at } = await makeNewDirectory();
+    const root = path.dirname(at);
+    mkdirSync(path.join(root, 'old'));
+    writeFileSync(path.join(at, 'theirs'), 'theirs!');
+    const exact = entry('new/exact', { size: 7, attributes: { mode: '0640', 'modified-ns': '1' } });
+    const link = entry('new/link', { kind: 'symlink', size: 0, attributes: { 'link-target': 'file' } });
+
+    expect(target.writeAtOnce(directory('new/below/'), [], 'never')).toBe('written');
+    expect(target.writeAtOnce(entry('new/below/file', { size: 7 }), whole, 'never')).toBe('written');
+    expect(target.writeAtOnce(entry('new/theirs', { size: 7 }), whole, 'never')).toBe('kept');
+    expect(target.writeAtOnce(entry('new/theirs', { size: 7 }), whole, 'always')).toBeUndefined();
+    expect(target.writeAtOnce(entry('old/file', { size: 7 }), whole, 'never')).toBeUndefined();
+    expect(target.writeAtOnce(exact, whole, 'never')).toBeUndefined();
+    expect(target.writeAtOnce(link, [], 'never')).toBeUndefined();
+
+    expect(readFileSync(path.join(at, 'below/file'), 'utf8')).toBe('content');
+    expect(readFileSync(path.join(at, 'theirs'), 'utf8')).toBe('theirs!');
+    expect(readdirSync(at).sort()).toEqual(['below', 'theirs']);
+    expect(readdirSync(path.join(root, 'old'))).toEqual([]);
+  });
+
+  test('is refused as it is otherwise', async () => {
+    const { target, at } = await makeNewDirectory();
+    symlinkSync('/tmp', path.join(at, 'link'));
+
+    for (const place of ['../file', 'new/link/file', 'new/theirs/file']) {
+      writeFileSync(path.join(at, 'theirs'), '');
+      expect(() => target.writeAtOnce(entry(place, { size: 7 }), whole, 'always')).toThrow(RestorePathError);
+    }
+    rmSync(path.dirname(at), { recursive: true });
+    expect(() => target.writeAtOnce(entry('new/file', { size: 7 }), whole, 'always')).toThrow(
+      TargetUnavailableError,
+    );
+  });
+});
+
+test('a directory that several workers share is new to all of them, but its files are not', async () => {
+  const root = makeTempDir();
+  mkdirSync(path.join(root, 'old'));
+  const shared = await makeTarget(root).target.prepare([directory('new/'), directory('old/')], [], 'never');
+  const [one, other] = [0, 1].map(() => new DirectoryTarget({ root, random: new SeededRandom(), shared }));
+  const file = entry('new/file', { size: 7 });
+
+  expect(one?.writeAtOnce(entry('old/file', { size: 7 }), whole, 'never')).toBeUndefined();
+  expect(one?.writeAtOnce(file, whole, 'never')).toBe('written');
+  expect(other?.writeAtOnce(file, whole, 'never')).toBeUndefined();
+  expect(await other?.write(file, whole, 'never')).toBe('same');
 });

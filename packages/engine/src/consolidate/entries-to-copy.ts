@@ -39,7 +39,7 @@ async function* filesOf(
 ): AsyncGenerator<FetchItem<ItemToCopy>> {
   const { path, offset } = range.from === undefined ? {} : decodeFileKey(range.from, base.name);
   const within = path === undefined || offset === undefined ? undefined : { path, offset };
-  for await (const { tag, reference } of pointItems(base, range, signal, within)) {
+  for await (const { tag, reference } of pointItems(base, range, { signal, within })) {
     if ('begins' in tag) yield { tag: { entry: encodeFileEntry(tag.begins) } };
     else yield { tag: { extent: tag.stretch, at: tag.at }, reference };
   }

@@ -80,6 +80,15 @@ export interface RestoreTarget {
     options?: WriteOptions,
   ): Promise<WriteOutcome | BegunWrite>;
   /**
+   * Writes an entry whose content is in memory, as `write` does, if nothing has to be waited for.
+   * @returns `undefined` if it takes `write`: nothing has been done.
+   */
+  writeAtOnce?(
+    entry: SourceEntry,
+    content: readonly Uint8Array[],
+    rule: OverwriteRule,
+  ): WriteOutcome | undefined;
+  /**
    * Tells whether an entry would be taken now, as far as can be known without its content. Leaves nothing behind.
    * @throws {@link TargetUnavailableError} the target takes nothing.
    */

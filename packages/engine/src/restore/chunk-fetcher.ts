@@ -29,7 +29,7 @@ export interface FetchPolicy {
 }
 
 /** Two workers of one process fit into 512 MiB, with room for what is being written. */
-const defaultFetchPolicy: FetchPolicy = {
+export const defaultFetchPolicy: FetchPolicy = {
   windowBytes: 12 * 2 ** 20,
   windowItems: 4_096,
   cacheBytes: 16 * 2 ** 20,
@@ -72,21 +72,37 @@ export interface ChunkFetcherOptions {
 
 interface Window<Tag> {
   readonly items: readonly FetchItem<Tag>[];
-  /** Keys of the items' chunks, by the places of the items. */
-  readonly keys: readonly (string | undefined)[];
-  readonly chunks: ReadonlyMap<string, TakenChunk>;
+  /** The items' chunks, by the places of the items. */
+  readonly chunks: readonly (WantedChunk | undefined)[];
 }
 
-interface TakenChunk {
-  readonly chunk: FetchedChunk;
-  readonly release: (() => void) | undefined;
+/** A chunk that a window needs, of one item or several. */
+interface WantedChunk {
+  readonly reference: ChunkReference;
+  /** Set once its frame was read. */
+  taken?: FetchedChunk;
+  release?: (() => void) | undefined;
 }
 
-/** References of a window to one frame, each of those that differ once. */
-interface FrameUse {
-  readonly chunks: Map<string, ChunkReference>;
+/** What a window needs of one frame. */
+class FrameUse {
+  /** Chunks that differ. */
+  readonly chunks: WantedChunk[] = [];
   /** References, repetitions too. */
-  uses: number;
+  uses = 0;
+  readonly #byStart = new Map<number, WantedChunk>();
+
+  /** What was verified for one reference is no answer to another that says something else of the same place. */
+  add(reference: ChunkReference): WantedChunk {
+    this.uses += 1;
+    const { id, plainBytes, location } = reference;
+    const known = this.#byStart.get(location.start);
+    if (known?.reference.id === id && known.reference.plainBytes === plainBytes) return known;
+    const chunk: WantedChunk = { reference };
+    this.chunks.push(chunk);
+    this.#byStart.set(location.start, chunk);
+    return chunk;
+  }
 }
 
 /** A frame's content, which several windows may need. */
@@ -140,45 +156,56 @@ export class ChunkFetcher {
     this.#kept = new BoundedCache(policy.cacheBytes);
   }
 
-  async *fetch<Tag>(
+  fetch<Tag>(
     items: AsyncIterable<FetchItem<Tag>>,
     signal?: AbortSignal,
   ): AsyncGenerator<FetchedItem<Tag>, void, undefined> {
+    return eachOf(this.fetchPortions(singly(items), signal));
+  }
+
+  /** The same, many items at a time: for callers that do little with each. */
+  async *fetchPortions<Tag>(
+    portions: AsyncIterable<readonly FetchItem<Tag>[]>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<readonly FetchedItem<Tag>[], void, undefined> {
     let reading: Promise<Window<Tag>> | undefined;
-    for await (const window of this.#windows(items)) {
+    for await (const window of this.#windows(portions)) {
       const current = await reading;
       reading = this.#read(window, signal);
       // Consuming the present window may end the iteration; then nobody waits for the next one.
       reading.catch(() => {});
-      if (current !== undefined) yield* consume(current);
+      if (current !== undefined) yield fetchedOf(current);
     }
-    if (reading !== undefined) yield* consume(await reading);
+    if (reading !== undefined) yield fetchedOf(await reading);
   }
 
-  async *#windows<Tag>(items: AsyncIterable<FetchItem<Tag>>): AsyncGenerator<readonly FetchItem<Tag>[]> {
+  async *#windows<Tag>(
+    portions: AsyncIterable<readonly FetchItem<Tag>[]>,
+  ): AsyncGenerator<readonly FetchItem<Tag>[]> {
     let window: FetchItem<Tag>[] = [];
     let bytes = 0;
-    for await (const item of items) {
-      window.push(item);
-      bytes += item.reference?.plainBytes ?? 0;
-      if (bytes >= this.#policy.windowBytes || window.length >= this.#policy.windowItems) {
-        yield window;
-        window = [];
-        bytes = 0;
+    for await (const items of portions) {
+      for (const item of items) {
+        window.push(item);
+        bytes += item.reference?.plainBytes ?? 0;
+        if (bytes >= this.#policy.windowBytes || window.length >= this.#policy.windowItems) {
+          yield window;
+          window = [];
+          bytes = 0;
+        }
       }
     }
     if (window.length > 0) yield window;
   }
 
   async #read<Tag>(items: readonly FetchItem<Tag>[], signal?: AbortSignal): Promise<Window<Tag>> {
-    const chunks = new Map<string, TakenChunk>();
-    const keys = items.map(({ reference }) => reference && chunkKey(reference));
-    const frames = usesByFrame(items, keys);
+    const frames = new Map<string, FrameUse>();
+    const chunks = items.map(({ reference }) => reference && addUse(frames, reference));
     const missing: ChunkReference[] = [];
     for (const [key, use] of frames) {
       const kept = this.#kept.get(key);
-      if (kept === undefined) for (const chunk of use.chunks.values()) missing.push(chunk);
-      else this.#take(key, use, kept, chunks);
+      if (kept === undefined) for (const { reference } of use.chunks) missing.push(reference);
+      else this.#take(key, use, kept);
     }
     await forEachConcurrent(planRuns(missing, this.#policy.run), this.#policy.runsAtOnce, async (run) => {
       const answers = await this.#readRun(run, signal);
@@ -186,19 +213,18 @@ export class ChunkFetcher {
         const key = frameKey(frame);
         const use = frames.get(key) as FrameUse;
         const answer = answers[index] as ReadFrame;
-        if (answer instanceof BackupError)
-          for (const chunk of use.chunks.keys()) chunks.set(chunk, { chunk: answer, release: undefined });
-        else this.#take(key, use, new HeldFrame(answer, this.#takeBack), chunks);
+        if (answer instanceof BackupError) for (const chunk of use.chunks) chunk.taken = answer;
+        else this.#take(key, use, new HeldFrame(answer, this.#takeBack));
       });
     });
-    return { items, keys, chunks };
+    return { items, chunks };
   }
 
   /** Cuts a window's chunks out of a frame, and keeps the frame or not. */
-  #take(name: string, { chunks, uses }: FrameUse, frame: HeldFrame, taken: Map<string, TakenChunk>): void {
+  #take(name: string, { chunks, uses }: FrameUse, frame: HeldFrame): void {
     const { content } = frame;
     let used = 0;
-    for (const { plainBytes } of chunks.values()) used += plainBytes;
+    for (const { reference } of chunks) used += reference.plainBytes;
     frame.usedBytes += used;
     frame.isKept = this.#isNeededAgain(name, uses, content.length - frame.usedBytes);
     if (frame.isKept) this.#kept.set(name, frame, content.length);
@@ -207,10 +233,10 @@ export class ChunkFetcher {
     const isSparse = 2 * used < content.length;
     frame.use(isSparse ? 1 : uses);
     const release = isSparse ? undefined : frame.release;
-    for (const [key, reference] of chunks) {
-      const cut = cutChunk(this.#keys, content, reference);
-      const chunk = isSparse && cut instanceof Uint8Array ? new Uint8Array(cut) : cut;
-      taken.set(key, { chunk, release });
+    for (const chunk of chunks) {
+      const cut = cutChunk(this.#keys, content, chunk.reference);
+      chunk.taken = isSparse && cut instanceof Uint8Array ? new Uint8Array(cut) : cut;
+      chunk.release = release;
     }
     if (isSparse) frame.release();
   }
@@ -224,31 +250,26 @@ export class ChunkFetcher {
   }
 }
 
-function usesByFrame(
-  items: readonly FetchItem<unknown>[],
-  keys: Window<unknown>['keys'],
-): Map<string, FrameUse> {
-  const frames = new Map<string, FrameUse>();
-  for (const [at, { reference }] of items.entries()) {
-    const chunk = keys[at];
-    if (reference === undefined || chunk === undefined) continue;
-    const key = frameKey(reference.location);
-    let use = frames.get(key);
-    if (use === undefined) frames.set(key, (use = { chunks: new Map(), uses: 0 }));
-    use.uses += 1;
-    use.chunks.set(chunk, reference);
-  }
-  return frames;
+function addUse(frames: Map<string, FrameUse>, reference: ChunkReference): WantedChunk {
+  const key = frameKey(reference.location);
+  let use = frames.get(key);
+  if (use === undefined) frames.set(key, (use = new FrameUse()));
+  return use.add(reference);
 }
 
-/** Key of a reference: what was verified for one is no answer to another that says something else of the same place. */
-function chunkKey({ id, plainBytes, location }: ChunkReference): string {
-  return `${frameKey(location)}:${location.start}:${plainBytes}:${id}`;
+function fetchedOf<Tag>({ items, chunks }: Window<Tag>): readonly FetchedItem<Tag>[] {
+  return items.map(({ tag }, at) => {
+    const chunk = chunks[at];
+    return chunk === undefined ? { tag } : { tag, chunk: chunk.taken, release: chunk.release };
+  });
 }
 
-function* consume<Tag>({ items, keys, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
-  for (const [at, { tag }] of items.entries()) {
-    const key = keys[at];
-    yield key === undefined ? { tag } : { tag, ...chunks.get(key) };
-  }
+async function* singly<Item>(items: AsyncIterable<Item>): AsyncGenerator<readonly Item[]> {
+  for await (const item of items) yield [item];
+}
+
+async function* eachOf<Item>(
+  portions: AsyncIterable<readonly Item[]>,
+): AsyncGenerator<Item, void, undefined> {
+  for await (const items of portions) yield* items;
 }

@@ -35,7 +35,7 @@ export async function cutContent(
   const stretches: ContentStretch[] = [];
   let begun: Omit<ContentStretch, 'to'> | undefined;
   let end = 0;
-  for await (const { tag, reference } of pointItems(reader, pathKeys(path), signal)) {
+  for await (const { tag, reference } of pointItems(reader, pathKeys(path), { signal })) {
     if (!('chunkOf' in tag) || reference === undefined) continue;
     begun ??= { from: tag.offset, extent: decodeFileKey(tag.stretch, reader.name).offset ?? 0 };
     end = tag.offset + reference.plainBytes;
@@ -70,7 +70,11 @@ export async function* readContentStretch(
     policy,
     takeBack: releaseBytes,
   });
-  const items = pointItems(reader, { from: begin, to: pathKeys(path).to }, signal, { path, offset: extent });
+  const items = pointItems(
+    reader,
+    { from: begin, to: pathKeys(path).to },
+    { signal, within: { path, offset: extent } },
+  );
   let at = from;
   for await (const { tag: offset, chunk, release } of fetcher.fetch(chunksOf(stretch, items), signal)) {
     if (chunk instanceof BackupError) throw chunk;

@@ -129,7 +129,7 @@ async function* plannedItems(
   range: KeyRange,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PlannedItem> {
-  for await (const { tag, reference } of pointItems(reader, range, signal)) {
+  for await (const { tag, reference } of pointItems(reader, range, { signal })) {
     const storedBytes = reference === undefined ? 0 : storedShareOf(reference);
     yield 'begins' in tag ? { begins: tag.begins.entry, storedBytes } : { storedBytes };
   }

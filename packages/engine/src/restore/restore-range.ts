@@ -11,12 +11,13 @@ import {
   longestStretchBytes,
   type RestoredContent,
   type RestoreTarget,
+  type WriteOutcome,
 } from '../ports/restore-target.ts';
 import type { FetchPolicy } from './chunk-fetcher.ts';
 import type { PointReader } from './point-reader.ts';
 import { PointSource } from './point-source.ts';
 import { keptNamed } from './restore-outcome.ts';
-import type { LeftOutFile, ReadContent, RestoredFile, RestoreSource } from './restore-source.ts';
+import type { LeftOutFile, ReadContent, RestoredFile, RestoreSource, WholeFile } from './restore-source.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
 import { UnkeptFacts } from './unkept-facts.ts';
@@ -99,6 +100,7 @@ async function restoreFrom(source: RestoreSource, options: RestoreEntriesOptions
   let { begun } = options;
   let next: Uint8Array | undefined;
   try {
+    let whole: WholeFile | undefined;
     let file = begun === undefined ? await files.next() : await files.open(pathOf(range), begun.bytes);
     for (let isFirst = true; file !== undefined; isFirst = false) {
       const size = 'entry' in file ? Math.min(file.entry.size, longestStretchBytes) : 0;
@@ -106,24 +108,28 @@ async function restoreFrom(source: RestoreSource, options: RestoreEntriesOptions
         next = entryKey('entry' in file ? file.entry.path : file.path);
         break;
       }
-      if (!('entry' in file)) {
+      if ('entry' in file) {
+        const { entry } = file;
+        if (begun === undefined) writer.noteFile(file);
+        if (target.naming === 'tree')
+          places ??= await TreePlaces.before(source, entry.path, selection, signal);
+        const taker = places?.findTaker(entry);
+        const writing =
+          taker !== undefined
+            ? writer.leaveOut({ path: entry.path, why: placeTaken(entry, taker) })
+            : whole !== undefined
+              ? writer.writeWhole(whole)
+              : writer.write(file, files.content(), begun);
+        begun = writing && (await writing);
+        if (begun !== undefined) {
+          next = entryKey(entry.path);
+          break;
+        }
+      } else {
         await writer.leaveOut(file);
-        file = await files.next();
-        continue;
       }
-      const { entry } = file;
-      if (begun === undefined) writer.noteFile(file);
-      if (target.naming === 'tree') places ??= await TreePlaces.before(source, entry.path, selection, signal);
-      const taker = places?.findTaker(entry);
-      begun =
-        taker === undefined
-          ? await writer.write(file, files.content(), begun)
-          : await writer.leaveOut({ path: entry.path, why: placeTaken(entry, taker) });
-      if (begun !== undefined) {
-        next = entryKey(entry.path);
-        break;
-      }
-      file = await files.next();
+      whole = files.nextWhole?.(sideBySideBytes);
+      file = whole?.file ?? (await files.next());
     }
   } finally {
     // A target that refuses ends the restore; what is being read for it must not go on.
@@ -157,6 +163,8 @@ class RangeWriter {
   /** Content bytes that this call is done with, whatever became of them. */
   #doneBytes = 0;
   #failure: { readonly error: unknown } | undefined;
+  /** Questions about entries elsewhere, as all were refused so far: nothing is begun meanwhile. */
+  #doubt: Promise<void> | undefined;
   /** Refusals in a row since the beginning; undefined once the target is known to take something. */
   #refusals: { readonly last: TargetEntryError; readonly count: number } | 'none' | undefined = 'none';
 
@@ -184,9 +192,10 @@ class RangeWriter {
     from: BegunWrite | undefined,
   ): Promise<BegunWrite | undefined> {
     const { entry } = file;
-    // Its other name has to be in its place.
-    if (file.names !== undefined && this.#linkable.has(file.names.id)) await this.settle();
-    if (entry.size > sideBySideBytes || from !== undefined) return this.#write(file, released(content), from);
+    if (entry.size > sideBySideBytes || from !== undefined) {
+      await this.#settleNames(file);
+      return this.#write(file, released(content), from);
+    }
     const pieces: Uint8Array[] = [];
     try {
       for await (const piece of content) pieces.push(piece);
@@ -194,17 +203,50 @@ class RangeWriter {
       await this.#note(entry.path, error);
       return undefined;
     }
-    const running = this.#write(file, pieces).then(
-      () => content.release?.(),
-      (error: unknown) => {
-        this.#failure ??= { error };
-      },
-    );
+    return this.#start({ file, pieces, release: () => content.release?.() });
+  }
+
+  /**
+   * Writes an entry that is in memory: at once, if the target can; else it may still be under way when the promise
+   * settles.
+   */
+  writeWhole(whole: WholeFile): Promise<undefined> | undefined {
+    const { file, pieces } = whole;
+    const { entry, names } = file;
+    const { target, overwrite, signal } = this.#options;
+    if (names !== undefined || target.writeAtOnce === undefined) return this.#start(whole);
+    try {
+      signal?.throwIfAborted();
+      const outcome = target.writeAtOnce(entry, pieces, overwrite);
+      if (outcome === undefined) return this.#start(whole);
+      this.#count(file, outcome);
+    } catch (error) {
+      return this.#note(entry.path, error).then(() => this.#endWhole(whole));
+    }
+    return this.#endWhole(whole);
+  }
+
+  #endWhole({ file, release }: WholeFile): undefined {
+    release();
+    this.#countDone(file.entry.size);
+  }
+
+  /** Another name of a file has to be in its place. */
+  async #settleNames({ names }: RestoredFile): Promise<void> {
+    if (names !== undefined && this.#linkable.has(names.id)) await this.settle();
+  }
+
+  /** Begins to write an entry that is in memory, beside {@link filesAtOnce} others at most. */
+  async #start({ file, pieces, release }: WholeFile): Promise<undefined> {
+    await this.#settleNames(file);
+    await this.#doubt;
+    const running = this.#write(file, pieces).then(release, (error: unknown) => {
+      this.#failure ??= { error };
+    });
     this.#running.add(running);
     void running.then(() => this.#running.delete(running));
     if (this.#running.size >= filesAtOnce) await Promise.race(this.#running);
     if (this.#failure !== undefined) throw this.#failure.error;
-    return undefined;
   }
 
   /** Notes an entry that is not even tried. */
@@ -247,19 +289,27 @@ class RangeWriter {
         this.#doneBytes += outcome.bytes - (from?.bytes ?? 0);
         return outcome;
       }
-      if (outcome !== 'kept') this.#notePlace(file);
-      this.#counts.files += 1;
-      this.#counts[outcome] += 1;
-      if (outcome === 'kept' && this.#keptFiles.length < keptNamed)
-        this.#keptFiles.push(fromUtf8(entry.path));
-      this.#refusals = undefined;
-      if (outcome === 'written') this.#counts.bytes += entry.size;
+      this.#count(file, outcome);
     } catch (error) {
       await this.#note(entry.path, error);
     }
-    this.#doneBytes += entry.size - (from?.bytes ?? 0);
-    onProgress?.({ step: 'restore', files: this.#counts.files, bytes: this.#doneBytes });
+    this.#countDone(entry.size - (from?.bytes ?? 0));
     return undefined;
+  }
+
+  #count(file: RestoredFile, outcome: WriteOutcome): void {
+    const { path, size } = file.entry;
+    if (outcome !== 'kept') this.#notePlace(file);
+    this.#counts.files += 1;
+    this.#counts[outcome] += 1;
+    if (outcome === 'kept' && this.#keptFiles.length < keptNamed) this.#keptFiles.push(fromUtf8(path));
+    this.#refusals = undefined;
+    if (outcome === 'written') this.#counts.bytes += size;
+  }
+
+  #countDone(bytes: number): void {
+    this.#doneBytes += bytes;
+    this.#options.onProgress?.({ step: 'restore', files: this.#counts.files, bytes: this.#doneBytes });
   }
 
   /** Content of one entry that is written alone, noted as it is read; a target may read it again. */
@@ -325,6 +375,13 @@ class RangeWriter {
     this.#refusals = { last, count };
     if (count < refusalsUntilDoubt) return;
     this.#refusals = undefined;
+    this.#doubt = this.#askAboutOthers(path, last, count);
+    await this.#doubt;
+    this.#doubt = undefined;
+  }
+
+  /** @throws {@link TargetUnavailableError} the target takes none of them. */
+  async #askAboutOthers(path: Uint8Array, last: TargetEntryError, count: number): Promise<void> {
     const { selection, target, overwrite, signal } = this.#options;
     const sampling = { most: doubtedEntries, awayFrom: path };
     const others = await this.#source.sample(selection, sampling, signal);

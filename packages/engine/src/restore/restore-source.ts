@@ -26,10 +26,23 @@ export interface ReadContent extends AsyncIterable<Uint8Array> {
   release?(): void;
 }
 
+/** A file with all of its content in memory, every piece of it verified. */
+export interface WholeFile {
+  readonly file: RestoredFile;
+  readonly pieces: readonly Uint8Array[];
+  /** Gives back the memory of the pieces: nobody may use them afterwards. */
+  readonly release: () => void;
+}
+
 /** The files of a range of keys in the order of their paths, whose content may be taken or not. */
 export interface RestoredFiles {
   /** The file behind the one that is open. */
   next(): Promise<RestoredFile | LeftOutFile | undefined>;
+  /**
+   * Takes the file behind the one that is open, if all of it is in memory already: nothing has to be waited for, which is
+   * most of what a small file costs. `undefined` says that it takes `next`.
+   */
+  nextWhole?(mostBytes: number): WholeFile | undefined;
   /** Opens the file that the range begins with, at a byte of its content. */
   open(path: Uint8Array, from: number): Promise<RestoredFile>;
   /** The open file's content that has not been read, every piece of it verified. The first error ends it. */

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { toHex, utf8 } from '../../src/bytes.ts';
-import { StoreUnavailableError, TargetUnavailableError } from '../../src/errors.ts';
+import { fromUtf8, toHex, utf8 } from '../../src/bytes.ts';
+import { RestorePathError, StoreUnavailableError, TargetUnavailableError } from '../../src/errors.ts';
 import { decodeExtent } from '../../src/manifest/extent.ts';
 import { decodeFileKey } from '../../src/manifest/tuple-key.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import type { ByteRange } from '../../src/ports/object-store.ts';
-import type { RestoreTarget } from '../../src/ports/restore-target.ts';
+import type { SourceEntry } from '../../src/ports/file-source.ts';
+import type { RestoreTarget, WriteOutcome } from '../../src/ports/restore-target.ts';
 import type { FetchPolicy } from '../../src/restore/chunk-fetcher.ts';
 import { frameKey } from '../../src/restore/plan-runs.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
@@ -291,6 +292,88 @@ function breaking(target: MemoryTarget, after: number): RestoreTarget {
     finish: async () => target.finish(),
   };
 }
+
+function isRefused(path: Uint8Array): boolean {
+  return fromUtf8(path).startsWith('refused');
+}
+
+/** Writes what it is given at once, but for the paths that it does not take so. */
+class AtOnceTarget extends MemoryTarget {
+  readonly atOnce: string[] = [];
+  readonly #waits: RegExp;
+
+  constructor(waits: RegExp) {
+    super((path) => (isRefused(path) ? 'refused' : undefined));
+    this.#waits = waits;
+  }
+
+  writeAtOnce(entry: SourceEntry, pieces: readonly Uint8Array[]): WriteOutcome | undefined {
+    const path = fromUtf8(entry.path);
+    if (this.#waits.test(path)) return undefined;
+    if (isRefused(entry.path)) throw new RestorePathError(path, 'refused');
+    this.atOnce.push(path);
+    this.plant(entry, Uint8Array.from(Buffer.concat(pieces)));
+    return 'written';
+  }
+}
+
+test.each([
+  { windowBytes: 30_000, windowItems: 20, cacheBytes: 2 ** 20, runsAtOnce: 2 },
+  { windowBytes: 2 ** 24, windowItems: 1_000, cacheBytes: 2 ** 20, runsAtOnce: 2 },
+])(
+  'a file that is in memory is written at once where the target can, all others as ever (%j)',
+  async (fetch) => {
+    const harness = new Harness('at once');
+    for (let file = 0; file < 200; file += 1)
+      harness.source.plant(`file ${file}`, harness.random.bytes(file % 7 === 0 ? 0 : 50 * file));
+    for (let file = 0; file < 50; file += 1) harness.source.plant(`like ${file}`, 'the same in all of them');
+    harness.source.plant('large', harness.random.bytes(5_000_000));
+    for (const name of ['refused 1', 'refused 2']) harness.source.plant(name, 'content');
+    const { root } = await harness.backUp('full');
+    const target = new AtOnceTarget(/5$/);
+    const progress: number[] = [];
+
+    const outcome = await restoreRange(await harness.open(root.point), {
+      range: {},
+      target,
+      overwrite: 'never',
+      fetch,
+      onProgress: ({ files }) => progress.push(files),
+    });
+
+    expect(outcome).toMatchObject({ files: 253, written: 251 });
+    expect(outcome.failed.map(({ path }) => path)).toEqual(['refused 1', 'refused 2']);
+    for (const { path } of outcome.failed) harness.source.remove(path);
+    expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
+    // What the end of a window cuts is not.
+    expect(target.atOnce.length).toBeGreaterThan(150);
+    expect(target.atOnce).not.toContain('large');
+    expect(progress.at(-1)).toBe(253);
+    expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+  },
+);
+
+test('nothing is written at once after a restore was cancelled', async () => {
+  const harness = new Harness('at once, cancelled');
+  for (let file = 0; file < 20; file += 1) harness.source.plant(`file ${file}`, `content ${file}`);
+  const { root } = await harness.backUp('full');
+  const target = new AtOnceTarget(/^$/);
+  const cancelling = new AbortController();
+
+  const restoring = restoreRange(await harness.open(root.point), {
+    range: {},
+    target,
+    overwrite: 'never',
+    signal: cancelling.signal,
+    onProgress: ({ files }) => {
+      if (files === 12) cancelling.abort(new Error('cancelled'));
+    },
+  });
+
+  await expect(restoring).rejects.toThrow('cancelled');
+  // The first one of a window waits.
+  expect(target.entries.length).toBeLessThan(14);
+});
 
 describe('a restore that breaks off', () => {
   test.each(['never', 'if-different', 'always'] as const)(

@@ -79,8 +79,15 @@ export interface DirectoryTargetOptions {
 /** @returns false when the file has to be written by its target, over what may be there of it already. */
 export type FillFile = (entry: SourceEntry, fd: number) => Promise<boolean>;
 
-/** Outcomes of directories that several workers write into, by their paths in latin1 without a `/` at their end. */
-export type SharedDirectories = ReadonlyMap<string, WriteOutcome>;
+/** A directory that several workers write into. */
+interface SharedDirectory {
+  readonly outcome: WriteOutcome;
+  /** This restore has made it. */
+  readonly isNew: boolean;
+}
+
+/** By their paths in latin1 without a `/` at their end. */
+export type SharedDirectories = ReadonlyMap<string, SharedDirectory>;
 
 interface Placed {
   readonly entry: SourceEntry;
@@ -129,6 +136,8 @@ export class DirectoryTarget implements RestoreTarget {
   readonly #directories: TargetDirectories;
   /** Directories whose facts wait for `finish`. */
   readonly #pending = new Map<RawPath, Placed>();
+  /** Facts of the marked file that was made last, and its directory. */
+  #marked: { readonly parent: RawPath; readonly stats: BigIntStats } | undefined;
   #unkept = new UnkeptFacts();
   readonly #names: ClaimedNames;
   /** Writes where names may be one: one entry after the other. */
@@ -178,16 +187,8 @@ export class DirectoryTarget implements RestoreTarget {
     options: WriteOptions = {},
   ): Promise<WriteOutcome> {
     options.signal?.throwIfAborted();
-    const entry = fileOfObject(given, isLinkObject(given) ? await join(content) : undefined);
-    const { parent, name, isDirectory: endsInSlash } = restorePathOf(entry.path);
-    const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
-    if (isStagingName(name)) {
-      throw new RestorePathError(
-        shownPath(entry.path),
-        'it has the name of a temporary file of a restore, and would be removed as one; restore it to a bucket',
-      );
-    }
-    const placed: Placed = { entry, path, parent, endsInSlash, fullPath: this.#fullPath(path) };
+    const placed = this.#place(fileOfObject(given, isLinkObject(given) ? await join(content) : undefined));
+    const { path } = placed;
     if (!this.#isFolding(path)) return this.#writePlaced(placed, content, rule, options);
     const turn = this.#turn.then(async () => {
       this.#names.claim(path);
@@ -197,6 +198,34 @@ export class DirectoryTarget implements RestoreTarget {
     return turn.catch((error: unknown) => {
       throw toDirectoryError(error, this.#root, path);
     });
+  }
+
+  writeAtOnce(
+    entry: SourceEntry,
+    content: readonly Uint8Array[],
+    rule: OverwriteRule,
+  ): WriteOutcome | undefined {
+    if (entry.kind !== 'file' && entry.kind !== 'directory') return undefined;
+    const placed = this.#place(entry);
+    if (this.#isFolding(placed.path)) return undefined;
+    try {
+      if (entry.kind === 'directory') return this.#writeDirectory(placed, rule);
+      return placed.endsInSlash ? undefined : this.#writeNew(placed, content, rule);
+    } catch (error) {
+      throw toDirectoryError(error, this.#root, placed.path);
+    }
+  }
+
+  #place(entry: SourceEntry): Placed {
+    const { parent, name, isDirectory: endsInSlash } = restorePathOf(entry.path);
+    if (isStagingName(name)) {
+      throw new RestorePathError(
+        shownPath(entry.path),
+        'it has the name of a temporary file of a restore, and would be removed as one; restore it to a bucket',
+      );
+    }
+    const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
+    return { entry, path, parent, endsInSlash, fullPath: this.#fullPath(path) };
   }
 
   #isFolding(path: RawPath): boolean {
@@ -243,18 +272,20 @@ export class DirectoryTarget implements RestoreTarget {
     paths: readonly Uint8Array[],
     rule: OverwriteRule,
   ): Promise<SharedDirectories> {
-    const outcomes = new Map<string, WriteOutcome>();
+    const shared = new Map<string, SharedDirectory>();
     this.#directories.open('' as RawPath);
     for (const entry of entries) {
       try {
-        outcomes.set(rawPathOf(entry.path).slice(0, -1), await this.write(entry, nothing(), rule));
+        const outcome = await this.write(entry, nothing(), rule);
+        const path = rawPathOf(entry.path).slice(0, -1) as RawPath;
+        shared.set(path, { outcome, isNew: this.#directories.hasMade(path) });
       } catch (error) {
         // The outcome of the entry's shard says so.
         if (!concernsOne(error)) throw error;
       }
     }
     for (const path of paths) this.#directories.open(rawPathOf(path));
-    return outcomes;
+    return shared;
   }
 
   /** Tells that the file system takes some names for others: then one target writes all, in the order of paths. */
@@ -339,10 +370,10 @@ export class DirectoryTarget implements RestoreTarget {
     const { mode } = factsOf(entry);
     this.#directories.ensure(parent);
     const shared = this.#shared.get(path);
-    if (shared !== undefined) return shared;
+    if (shared !== undefined) return shared.outcome;
     const asNew = { replace: true, unfinished: mode !== undefined };
     // Most directories of most restores: nothing is looked at.
-    if (this.#directories.hasMade(parent) && this.#directories.makeNew(path, asNew)) {
+    if (this.#isNew(parent) && this.#directories.makeNew(path, asNew)) {
       this.#pending.set(path, placed);
       return 'written';
     }
@@ -410,15 +441,10 @@ export class DirectoryTarget implements RestoreTarget {
       if (outcome !== undefined) return outcome;
       this.#unkept.add(entry.path, ['hard-links']);
     }
+    const outcome = Symbol.asyncIterator in content ? undefined : this.#writeNew(placed, content, rule);
+    if (outcome !== undefined) return outcome;
     // A directory that this restore has made is nearly empty; publishing finds what is there.
-    const isNew = this.#directories.hasMade(placed.parent);
-    const fresh = rule === 'never' && isNew;
-    // All of its facts have to be there without a pause.
-    if (isNew && !(Symbol.asyncIterator in content) && !this.#exact.areWanted(entry)) {
-      const outcome = this.#writeInPlace(placed, content);
-      if (outcome === 'written') return outcome;
-      if (outcome === 'taken' && fresh) return 'kept';
-    }
+    const fresh = rule === 'never' && this.#directories.hasMade(placed.parent);
     const found = fresh ? undefined : this.#findReplaceable(placed, rule);
     const isUnfinished = found !== undefined && isUnfinishedFile(found, entry);
     const existing = isUnfinished ? undefined : found;
@@ -472,6 +498,27 @@ export class DirectoryTarget implements RestoreTarget {
     }
   }
 
+  /** Writes a file into a directory that this restore has made. @returns `undefined` if nothing was done. */
+  #writeNew(
+    placed: Placed,
+    content: readonly Uint8Array[],
+    rule: OverwriteRule,
+  ): 'written' | 'kept' | undefined {
+    const { entry, parent } = placed;
+    this.#directories.ensure(parent);
+    // All of its facts have to be there without a pause.
+    if (!this.#isNew(parent) || this.#exact.areWanted(entry)) return undefined;
+    const outcome = this.#writeInPlace(placed, content);
+    if (outcome === 'written') return outcome;
+    const isForeign = outcome === 'taken' && this.#directories.hasMade(parent);
+    return isForeign && rule === 'never' ? 'kept' : undefined;
+  }
+
+  /** Tells a directory that this restore has made, which is nearly empty. */
+  #isNew(directory: RawPath): boolean {
+    return this.#directories.hasMade(directory) || this.#shared.get(directory)?.isNew === true;
+  }
+
   /**
    * Makes an entry another name of one that was written.
    * @returns `undefined` if it has to be a file of its own: something else is there, or the file system has no such names.
@@ -520,8 +567,10 @@ export class DirectoryTarget implements RestoreTarget {
     { entry, fullPath, parent }: Placed,
     pieces: readonly Uint8Array[],
   ): 'written' | 'taken' | 'unmarked' {
-    const file = this.#directories.inside(parent, () => StagedFile.inPlace(fullPath, entry));
+    const alike = this.#marked?.parent === parent ? this.#marked.stats : undefined;
+    const file = this.#directories.inside(parent, () => StagedFile.inPlace(fullPath, entry, alike));
     if (typeof file === 'string') return file;
+    this.#marked = file.marked && { parent, stats: file.marked };
     try {
       for (const piece of pieces) file.append(piece);
       const { stats, unkept } = file.setFacts(this.#facts, entry);

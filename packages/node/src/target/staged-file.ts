@@ -57,7 +57,6 @@ export class StagedFile {
   #position = 0;
   #hole = false;
   #staged = true;
-  /** Facts of a marked file. */
   #marked: BigIntStats | undefined;
 
   private constructor(path: Buffer, mode: number) {
@@ -78,9 +77,10 @@ export class StagedFile {
   /**
    * Takes the place itself, which spares two names for each file. The caller must go on until {@link keep} without a
    * pause, so that a killed restore leaves one such file at most.
+   * @param alike - the facts of a new file that was made so in the same directory: this one has the same. @default asked for
    * @returns `taken` when something is there; `unmarked` when nothing would tell that it is unfinished.
    */
-  static inPlace(path: Buffer, entry: SourceEntry): StagedFile | 'taken' | 'unmarked' {
+  static inPlace(path: Buffer, entry: SourceEntry, alike?: BigIntStats): StagedFile | 'taken' | 'unmarked' {
     if (!isMarkable(entry)) return 'unmarked';
     let file: StagedFile;
     try {
@@ -89,13 +89,18 @@ export class StagedFile {
       if (errnoOf(error) === 'EEXIST') return 'taken';
       throw error;
     }
-    const stats = fstatSync(file.#fd, { bigint: true });
+    const stats = alike ?? fstatSync(file.#fd, { bigint: true });
     if (modeOf(stats) !== unfinishedMode) {
       file.close();
       return 'unmarked';
     }
     file.#marked = stats;
     return file;
+  }
+
+  /** The facts that a marked file was made with. */
+  get marked(): BigIntStats | undefined {
+    return this.#marked;
   }
 
   get path(): Buffer {
