@@ -3,6 +3,7 @@ import {
   findHeir,
   findSnapshotNeeds,
   isKept,
+  ListedExpiry,
   workThrough,
   type Catalog,
   type PointRow,
@@ -11,6 +12,7 @@ import {
   type RunRow,
   type SnapshotNeeds,
   type StepFailures,
+  type WorkedThrough,
   whySnapshotsStay,
 } from '@holdfast/engine';
 import { isImageKind, safety, dayMs, hourMs } from '@holdfast/engine/model';
@@ -24,8 +26,6 @@ import { maintenanceSteps } from './steps.ts';
 
 const runsAtOnce = 4;
 const pointsAtOnce = 4;
-/** Points are looked at by the week in which they expire: this many weeks from now, then all later ones at once. */
-const weeks = 60;
 /** Room for the snapshots that are being removed, at five requests a second. */
 const handOnBeforeMs = 120_000;
 
@@ -38,9 +38,9 @@ const SweepInput = z.object({
 });
 
 const SweepState = z.object({
-  /** Weeks whose points have been looked at; what has expired comes before the first. */
-  weeksNoted: z.int(),
-  /** Last run whose snapshots have been looked at, in the order of ids. */
+  /** Last point that has been looked at. */
+  point: ListedExpiry.optional(),
+  /** Last run whose snapshots have been looked at, in the order of ids; points come first. */
   run: z.string(),
   ...partOf('snapshots', z.int()),
 });
@@ -54,7 +54,7 @@ interface SnapshotsFound {
   readonly locks: ReadonlyMap<string, Date> | undefined;
 }
 
-const nothing: SweepState = { weeksNoted: 0, run: '', ...nothingOf('snapshots') };
+const nothing: SweepState = { run: '', ...nothingOf('snapshots') };
 
 /**
  * Compares the snapshots in EC2 with the catalog, with one listing a call. A point that has lost snapshots before its
@@ -78,14 +78,10 @@ export const sweepSnapshotsStep = defineLoop(
       state.failures = mergeFailures(state.failures, noteFailures(log, 'sweeping snapshots', failures));
     };
     const locks = plans.some((plan) => plan.images.lockSnapshots) ? await images.findLocks() : undefined;
-    while (state.weeksNoted < weeks + 2) {
-      // At least one a call, however little time it has: otherwise the calls never get through.
-      if (state.weeksNoted > before.weeksNoted && shouldStop()) return { done: false, state };
-      const range = weekOf(now, state.weeksNoted);
-      const { lacking, failures } = await notePoints(services, { tagged, locks, range });
-      state.weeksNoted += 1;
-      state.pointsLacking += lacking;
-      note(failures);
+    if (before.run === '') {
+      const points = await notePoints(services, { tagged, locks }, state, shouldStop);
+      note(points.failures);
+      if (!points.done) return { done: false, state };
     }
     // A point that was committed, and whose row was lost, is nothing but a root until it is reconciled.
     const isCatalogWhole = reconciled?.state.failures.count === 0;
@@ -126,47 +122,44 @@ export const sweepSnapshotsStep = defineLoop(
   },
 );
 
-/** The span, both ends included, in which a week's points expire. */
-function weekOf(now: Date, week: number): { readonly from?: Date; readonly to?: Date } {
-  const at = (weeksOn: number, ms: number): Date => new Date(now.getTime() + weeksOn * 7 * dayMs + ms);
-  if (week === 0) return { to: now };
-  const from = at(week - 1, 1);
-  return week > weeks ? { from } : { from, to: at(week, 0) };
-}
-
-/** @returns the number of points that lack snapshots, and those for which this could not be noted. */
+/**
+ * Looks at the points behind that of the state, and counts there those that lack snapshots.
+ * @returns failures for those of which this could not be noted.
+ */
 async function notePoints(
   services: Services,
-  { tagged, locks, range }: SnapshotsFound & { readonly range: { readonly from?: Date; readonly to?: Date } },
-): Promise<{ readonly lacking: number; readonly failures: StepFailures }> {
+  { tagged, locks }: SnapshotsFound,
+  state: SweepState,
+  shouldStop: () => boolean,
+): Promise<WorkedThrough> {
   const { catalog, clock, log } = services;
   const now = clock.now();
   const complete = Map.groupBy(
-    tagged.filter(({ state }) => state === 'completed'),
+    tagged.filter((one) => one.state === 'completed'),
     runOf,
   );
-  let lacking = 0;
-  const { failures } = await workThrough(
+  return workThrough(
     {
-      items: catalog.points.listExpiring(range),
+      items: catalog.points.listExpiring({}, state.point),
       atOnce: pointsAtOnce,
       nameOf: ({ pointId }) => `point ${pointId}`,
       work: async (point) => {
+        // They are begun in the order of the list, and all that were begun are done in the end.
+        state.point = { pointId: point.pointId, expiresAt: point.expiresAt };
         if (!isImageThatHasToBeWhole(point, now)) return;
         const { pointId, runId, counts, snapshotsMissing = 0 } = point;
         const snapshots = complete.get(runId) ?? [];
         const missing = Math.max(0, counts.files - snapshots.length);
         if (missing > 0) {
-          lacking += 1;
+          state.pointsLacking += 1;
           log.warn('a point has lost snapshots', { pointId, resource: point.resourceArn, missing });
         }
         if (missing !== snapshotsMissing) await catalog.points.noteSnapshotsMissing(pointId, missing);
         if (locks !== undefined) await prolongLocks(services, point, snapshots, locks);
       },
     },
-    {},
+    { shouldStop },
   );
-  return { lacking, failures };
 }
 
 /** Locks snapshots until their point expires, where that is later than it was: a rule or a hold keeps it. */

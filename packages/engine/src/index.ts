@@ -274,6 +274,7 @@ export { largestUploadBytes, PartBuffer } from './packs/part-uploader.ts';
 export { ReconcilePlace, reconcilePoints } from './maintenance/reconcile-points.ts';
 export {
   addRenewals,
+  ListedExpiry,
   listResourcesToRenew,
   noRenewals,
   renewResource,
@@ -286,4 +287,9 @@ export { expirePoints } from './maintenance/expire-points.ts';
 export { createChunkIdReader } from './maintenance/pack-chunk-ids.ts';
 export { sweepPacks } from './maintenance/sweep-packs.ts';
 export { verifySample } from './maintenance/verify-sample.ts';
-export { addFailures, workThrough, type StepFailures } from './maintenance/work-through.ts';
+export {
+  addFailures,
+  workThrough,
+  type StepFailures,
+  type WorkedThrough,
+} from './maintenance/work-through.ts';

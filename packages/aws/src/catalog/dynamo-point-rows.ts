@@ -1,4 +1,4 @@
-import type { PointId, PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
+import type { ExpiryPlace, PointId, PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
 import { indexKeys, pointCodec, type RowKey, rowKeys, spread, timeKeyRange } from './dynamo-items.ts';
 import { DynamoRows } from './dynamo-rows.ts';
 import type { DynamoTable } from './dynamo-table.ts';
@@ -43,10 +43,14 @@ export class DynamoPointRows extends DynamoRows<PointRow> implements PointRows {
     for await (const item of items) yield pointCodec.decode(item);
   }
 
-  async *listExpiring(range: TimeRange): AsyncIterable<PointRow> {
-    for (const digit of spread) {
-      const partition = `EXPIRE#${digit}`;
-      const items = this.table.query({ index: 'GSI2', partition, ...timeKeyRange(range) });
+  async *listExpiring(range: TimeRange, after?: ExpiryPlace): AsyncIterable<PointRow> {
+    const last = after && indexKeys.expiringPoint(after.pointId, after.expiresAt);
+    for (const partition of spread.map((digit) => `EXPIRE#${digit}`)) {
+      if (last !== undefined && partition < last.GSI2PK) continue;
+      const { from, to } = timeKeyRange(range);
+      // Point ids are all of one length, and have no character that sorts as low as this one.
+      const start = partition === last?.GSI2PK ? `${last.GSI2SK}!` : from;
+      const items = this.table.query({ index: 'GSI2', partition, from: start, to });
       for await (const item of items) yield pointCodec.decode(item);
     }
   }

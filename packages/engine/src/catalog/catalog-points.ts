@@ -1,5 +1,5 @@
 import type { HoldId, PointId, ResourceArn } from '../ids.ts';
-import type { KeptSigns, PointRow, Points } from '../ports/catalog/points.ts';
+import type { ExpiryPlace, KeptSigns, PointRow, Points } from '../ports/catalog/points.ts';
 import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { decisionsMost, rowsChanged } from './decisions.ts';
 import * as transitions from './point-transitions.ts';
@@ -29,8 +29,8 @@ export class CatalogPoints implements Points {
     return this.#rows.list(resourceArn, range);
   }
 
-  listExpiring(range: TimeRange): AsyncIterable<PointRow> {
-    return this.#rows.listExpiring(range);
+  listExpiring(range: TimeRange, after?: ExpiryPlace): AsyncIterable<PointRow> {
+    return this.#rows.listExpiring(range, after);
   }
 
   async startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {

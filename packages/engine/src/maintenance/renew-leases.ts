@@ -28,8 +28,8 @@ import {
 import { dayMs } from '../model/time.ts';
 
 const rootsAtOnce = 16;
-/** Held points that are listed between two looks at the time. */
-const heldAtOnce = 1_000;
+/** Points that are listed between two looks at the time. */
+const pointsBetweenLooks = 1_000;
 
 export interface RenewServices extends ProlongServices {
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>;
@@ -83,10 +83,17 @@ export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
   };
 }
 
-/** Resources that were found so far, in the points of so many days, then in the held ones. Plain JSON. */
+/** A point's place in the lists of those whose retention ends, as a call leaves it to the next one. */
+export const ListedExpiry = z.object({
+  pointId: z.string().transform((text) => text as PointId),
+  expiresAt: z.coerce.date(),
+});
+
+/** Resources that were found so far, in the points that expire soon, then in the held ones. Plain JSON. */
 export const ToRenew = z.object({
   arns: z.array(resourceArn),
-  days: z.int(),
+  /** The last point that was listed of those that expire soon. */
+  expiryAfter: ListedExpiry.optional(),
   /** The last held point that was listed. */
   heldAfter: z
     .string()
@@ -97,10 +104,11 @@ export type ToRenew = z.infer<typeof ToRenew>;
 
 /**
  * Resources that may have a point to prolong, divided into {@link sweepPartitions} lists by their keys: those with a
- * point that expires soon, and those with a held one. Resources that are no longer known as such are among them. Looks
- * at the points of at least one day a call, or at so many held ones. Memory: an ARN for each resource.
+ * point that expires soon, and those with a held one. Resources that are no longer known as such are among them.
+ * Memory: an ARN for each resource.
  * @param now - the store's clock, the same in all calls.
  * @param options.state - what an earlier call returned.
+ * @param options.pointsAtOnce - a call looks at no fewer points, however little time it has.
  */
 export async function listResourcesToRenew(
   catalog: Pick<CatalogReader, 'points'>,
@@ -108,27 +116,28 @@ export async function listResourcesToRenew(
   {
     shouldStop = () => false,
     state,
-    pointsAtOnce = heldAtOnce,
+    pointsAtOnce = pointsBetweenLooks,
   }: StepOptions & { readonly state?: ToRenew | undefined; readonly pointsAtOnce?: number } = {},
 ): Promise<
   | { readonly done: false; readonly state: ToRenew }
   | { readonly done: true; readonly lists: readonly (readonly ResourceArn[])[] }
 > {
   const arns = new Set(state?.arns);
-  const { most } = safety.renewalMarginDays;
-  for (let days = state?.days ?? 0; days <= most; days += 1) {
-    if (days > (state?.days ?? 0) && shouldStop()) return { done: false, state: { arns: [...arns], days } };
-    const to = new Date(now.getTime() + days * dayMs);
-    // Expired points come first. Both ends of a span belong to it.
-    const range = days === 0 ? { to } : { from: new Date(to.getTime() - dayMs + 1), to };
-    for await (const { resourceArn: arn } of catalog.points.listExpiring(range)) arns.add(arn);
+  let points = 0;
+  const isTimeUp = (): boolean => (points += 1) % pointsAtOnce === 0 && shouldStop();
+  if (state?.heldAfter === undefined) {
+    const to = new Date(now.getTime() + safety.renewalMarginDays.most * dayMs);
+    for await (const { pointId, expiresAt, resourceArn: arn } of catalog.points.listExpiring(
+      { to },
+      state?.expiryAfter,
+    )) {
+      arns.add(arn);
+      if (isTimeUp()) return { done: false, state: { arns: [...arns], expiryAfter: { pointId, expiresAt } } };
+    }
   }
-  let held = 0;
   for await (const { pointId, resourceArn: arn } of catalog.points.listHeld(state?.heldAfter)) {
     arns.add(arn);
-    held += 1;
-    if (held % pointsAtOnce === 0 && shouldStop())
-      return { done: false, state: { arns: [...arns], days: most + 1, heldAfter: pointId } };
+    if (isTimeUp()) return { done: false, state: { arns: [...arns], heldAfter: pointId } };
   }
   const lists = Array.from({ length: sweepPartitions }, (): ResourceArn[] => []);
   for (const arn of [...arns].sort()) lists[Number.parseInt(resourceKeyOf(arn).slice(0, 1), 16)]?.push(arn);

@@ -1,6 +1,6 @@
 import type { PointRows } from '../catalog/rows.ts';
 import type { PointId, ResourceArn } from '../ids.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
+import type { ExpiryPlace, PointRow } from '../ports/catalog/points.ts';
 import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { MemoryRows } from './memory-rows.ts';
 import { newestFirst, within } from './row-order.ts';
@@ -20,14 +20,21 @@ export class MemoryPointRows extends MemoryRows<PointRow> implements PointRows {
     );
   }
 
-  async *listExpiring(range: TimeRange): AsyncIterable<PointRow> {
+  async *listExpiring(range: TimeRange, after?: ExpiryPlace): AsyncIterable<PointRow> {
     await Promise.resolve();
-    yield* this.all().filter(({ expiresAt }) => within(expiresAt, range));
+    const rows = this.all().filter(({ expiresAt }) => within(expiresAt, range));
+    yield* byId(rows, after?.pointId);
   }
 
-  async *listHeld(startAfter = '' as PointId): AsyncIterable<PointRow> {
+  async *listHeld(startAfter?: PointId): AsyncIterable<PointRow> {
     await Promise.resolve();
-    const rows = this.all().filter(({ pointId, holds }) => holds !== undefined && pointId > startAfter);
-    yield* rows.sort((a, b) => (a.pointId < b.pointId ? -1 : 1));
+    const rows = this.all().filter(({ holds }) => holds !== undefined);
+    yield* byId(rows, startAfter);
   }
+}
+
+function byId(rows: readonly PointRow[], startAfter = '' as PointId): readonly PointRow[] {
+  return rows
+    .filter(({ pointId }) => pointId > startAfter)
+    .toSorted((a, b) => (a.pointId < b.pointId ? -1 : 1));
 }

@@ -51,7 +51,7 @@ export async function expectKept(
     expect(until.getTime(), `${where} ${name}`).toBeGreaterThanOrEqual(row.expiresAt.getTime());
 }
 
-/** The lists of a day, however few days' points a call has time for. */
+/** The lists of a day, however few points a call has time for. */
 export async function resourcesToRenew(harness: Harness, shouldStop = () => false) {
   const now = harness.clock.now();
   const options = { shouldStop, pointsAtOnce: 1 };

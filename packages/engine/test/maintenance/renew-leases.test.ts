@@ -161,6 +161,7 @@ test('resources are divided by their keys: those with points that expire soon, a
   await harness.backUp('full', { limits, keepDays: 90, arn: other });
 
   const lists = await resourcesToRenew(harness);
+  const listsOfManyCalls = await resourcesToRenew(harness, () => true);
   const { root } = await harness.backUp('full', { limits, keepDays: 90, arn: other });
   await harness.catalog.points.addHold(root.point, holdId);
   await harness.catalog.points.addHold(pointId, holdId);
@@ -170,6 +171,7 @@ test('resources are divided by their keys: those with points that expire soon, a
   expect(lists).toHaveLength(16);
   expect(lists.flat()).toEqual([harness.arn]);
   expect(lists[Number.parseInt(resourceKeyOf(harness.arn).slice(0, 1), 16)]).toEqual([harness.arn]);
+  expect(listsOfManyCalls).toEqual(lists);
   expect(inManyCalls).toEqual(withHeld);
   expect(withHeld.flat().sort()).toEqual([other, harness.arn].sort());
 });

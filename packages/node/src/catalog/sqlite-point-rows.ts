@@ -1,4 +1,4 @@
-import type { PointId, PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
+import type { ExpiryPlace, PointId, PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
 import { catalogExpressions } from './sqlite-catalog-schema.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteRows } from './sqlite-rows.ts';
@@ -20,8 +20,9 @@ export class SqlitePointRows extends SqliteRows<PointRow> implements PointRows {
     return this.listByTime({ equal: { resource: resourceArn }, range });
   }
 
-  listExpiring(range: TimeRange): AsyncIterable<PointRow> {
-    return this.listByTime({ time: 'expires', range });
+  listExpiring(range: TimeRange, after?: ExpiryPlace): AsyncIterable<PointRow> {
+    const place = after && { time: after.expiresAt, id: after.pointId };
+    return this.listByTime({ time: 'expires', range, after: place });
   }
 
   listHeld(startAfter?: PointId): AsyncIterable<PointRow> {

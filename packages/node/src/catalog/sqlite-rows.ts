@@ -21,6 +21,8 @@ export interface TimeListing {
   /** Columns and the values that they must have. */
   readonly equal?: Readonly<Record<string, string>>;
   readonly range?: TimeRange | undefined;
+  /** The row behind which the listing goes on. */
+  readonly after?: { readonly time: Date; readonly id: string } | undefined;
 }
 
 export const rowsPerPage = 500;
@@ -79,7 +81,7 @@ export class SqliteRows<Row extends object> implements Rows<Row> {
   }
 
   /** Rows newest first, read page by page: a row that is added meanwhile may or may not be seen. */
-  async *listByTime({ time = 'time', equal = {}, range = {} }: TimeListing): AsyncGenerator<Row> {
+  async *listByTime({ time = 'time', equal = {}, range = {}, after }: TimeListing): AsyncGenerator<Row> {
     const conditions = Object.keys(equal).map((column) => `${column} = :${column} AND `);
     const statement = this.database.statement(
       `SELECT id, ${time} AS time, row FROM ${this.#kind.table}
@@ -88,8 +90,9 @@ export class SqliteRows<Row extends object> implements Rows<Row> {
     );
     const from = range.from?.getTime() ?? Number.MIN_SAFE_INTEGER;
     // The first id of the next millisecond: everything up to `to`, that time included.
-    let before = range.to === undefined ? Number.MAX_SAFE_INTEGER : range.to.getTime() + 1;
-    let beforeId = '';
+    let before =
+      after?.time.getTime() ?? (range.to === undefined ? Number.MAX_SAFE_INTEGER : range.to.getTime() + 1);
+    let beforeId = after?.id ?? '';
     for (;;) {
       const page = this.database.guarded(() => statement.all({ ...equal, from, before, beforeId }));
       for (const found of page) yield this.decode(found);

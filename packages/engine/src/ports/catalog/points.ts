@@ -73,6 +73,9 @@ export interface PointRow {
   readonly holds?: readonly HoldId[];
 }
 
+/** A point's place in the lists of those whose retention ends. */
+export type ExpiryPlace = Pick<PointRow, 'pointId' | 'expiresAt'>;
+
 export interface Points {
   /**
    * Writes a point's row and moves the resource's `last…` fields on if it is the newest. Repeatable. A row that is
@@ -85,8 +88,11 @@ export interface Points {
    * behind any of its ids.
    */
   list(resourceArn: ResourceArn, range?: TimeRange): AsyncIterable<PointRow>;
-  /** Lists points whose retention ends in a span of time, in no order. */
-  listExpiring(range: TimeRange): AsyncIterable<PointRow>;
+  /**
+   * Lists points whose retention ends in a span of time, in an order of the catalog's own.
+   * @param after - a point as an earlier list had it: this one goes on behind it, whatever became of it.
+   */
+  listExpiring(range: TimeRange, after?: ExpiryPlace): AsyncIterable<PointRow>;
   /**
    * Decides that a point is removed: sets `expiring` if its retention ended at or before `now` and nobody holds it.
    * Repeatable. @returns the row, or `kept` when the point is not due, held, or gone.

@@ -84,6 +84,30 @@ export function pointsContract(make: MakeCatalog): void {
       });
     });
 
+    test('whose retention ends are listed on behind any of them, also one that is gone', async () => {
+      const ids = ['a0', 'b0', '01', 'ab', 'ff'].map(
+        (end) => `20261101T000100Z-${end.padStart(16, '0')}` as PointId,
+      );
+      for (const [n, pointId] of ids.entries())
+        await catalog.points.put(pointRow(1, { pointId, expiresAt: at(5000 + (n % 2)) }));
+      await catalog.points.put(pointRow(2, { expiresAt: at(9000) }));
+      const range = { from: at(5000), to: at(6000) };
+      const rest = async (after?: PointRow): Promise<PointRow[]> =>
+        allOf(catalog.points.listExpiring(range, after));
+      await eventually(async () => {
+        expect((await rest()).map(({ pointId }) => pointId).sort()).toEqual(ids.toSorted());
+      });
+      const listed = await rest();
+
+      for (const [n, row] of listed.entries()) expect(await rest(row)).toEqual(listed.slice(n + 1));
+      await catalog.points.remove(listed[1]!.pointId);
+
+      await eventually(async () => {
+        expect(await rest()).toHaveLength(4);
+      });
+      expect(await rest(listed[1])).toEqual(listed.slice(2));
+    });
+
     test('expire when the row that was put last says so', async () => {
       await catalog.points.put(pointRow(1, { expiresAt: at(5000) }));
       await catalog.points.put(pointRow(1, { expiresAt: at(9000) }));
