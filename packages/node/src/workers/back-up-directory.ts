@@ -74,8 +74,8 @@ const usualGrowth = 1.1;
  */
 const workHereBaseFiles = 25_000;
 
-/** About what a thread takes to start. */
-const startThreadMs = 100;
+/** About what a thread takes of a processor to start: whoever waits that long never spends more than twice what it takes. */
+const startThreadMs = 200;
 
 /** About what this thread takes to compare a file. */
 const compareFileMs = 0.05;
