@@ -29,10 +29,9 @@ export class EncodedListings {
 
   /** @returns `undefined` when the call is for the emulator. */
   async answer(request: AwsRequest, message: IncomingMessage): Promise<Reply | undefined> {
-    if (!listings.has(request.operation)) return undefined;
     const url = new URL(request.path, this.#upstream.url);
     const { searchParams: query } = url;
-    if (query.get('encoding-type') !== 'url') return undefined;
+    if (!listings.has(request.operation) || query.get('encoding-type') !== 'url') return undefined;
     this.#needed ??= this.#isLocalStack();
     if (!(await this.#needed)) return undefined;
     query.delete('encoding-type');

@@ -217,7 +217,11 @@ class GatewayHandler {
   ): Promise<void> {
     const own = await this.#answerOwn(request, message, body);
     if (own) return sendAfterBody(message, response, own);
-    const answer = await this.#upstream.forward(message, body, response);
+    const gone = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
+    const answer = await this.#upstream.forward(message, body, gone.signal);
     const reviewed = request.service === 's3' ? this.#archive.review(request, answer) : undefined;
     if (reviewed === undefined || 'headers' in reviewed) return relay(answer, response, reviewed?.headers);
     answer.destroy();
@@ -263,9 +267,8 @@ class GatewayHandler {
 
 /** Tells calls of S3 whose body is a small document that the gateway looks at. */
 function isDocument(method: string, url: string): boolean {
-  if (method !== 'PUT') return false;
   const { searchParams } = new URL(url, 'http://gateway');
-  return searchParams.has('tagging') || searchParams.has('abac');
+  return method === 'PUT' && (searchParams.has('tagging') || searchParams.has('abac'));
 }
 
 function once<T>(find: () => T): () => T {

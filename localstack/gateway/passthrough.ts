@@ -1,10 +1,11 @@
 import { Agent, request, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream';
 
 class StaleConnectionError extends Error {
   override readonly name = 'StaleConnectionError';
 }
 
-type Call = Pick<RequestOptions, 'method' | 'path' | 'headers'>;
+type Call = Pick<RequestOptions, 'method' | 'path' | 'headers' | 'signal'>;
 
 const noBody = new Uint8Array(0);
 
@@ -19,20 +20,17 @@ export class Upstream {
   /**
    * Sends a call on and resolves with the head of the answer. Without `body` the message's own body is streamed, so
    * that memory stays bounded; headers go on as they came, or a signature would not hold.
-   * @param response - ends the call when it is closed before its end: the caller is gone.
+   * @param signal - ends the call when its caller is gone.
    */
-  async forward(
-    message: IncomingMessage,
-    body?: Uint8Array,
-    response?: ServerResponse,
-  ): Promise<IncomingMessage> {
+  async forward(message: IncomingMessage, body?: Uint8Array, signal?: AbortSignal): Promise<IncomingMessage> {
     const call = {
       method: message.method,
       path: message.url,
       headers: forwardedHeaders(message.rawHeaders, body),
+      signal,
     };
     // A whole body can be sent again.
-    return body ? this.#sendAgain(call, body, response) : this.#send(call, message, response);
+    return body ? this.#sendAgain(call, body) : this.#send(call, message);
   }
 
   /** Asks for the headers of an object as the sender of a message. The answer has no body to read. */
@@ -52,24 +50,20 @@ export class Upstream {
   }
 
   /** Sends a call once more when the emulator closed a kept connection just as we reused it. */
-  async #sendAgain(call: Call, body: Uint8Array, response?: ServerResponse): Promise<IncomingMessage> {
+  async #sendAgain(call: Call, body: Uint8Array): Promise<IncomingMessage> {
     try {
-      return await this.#send(call, body, response);
+      return await this.#send(call, body);
     } catch (error) {
-      if (error instanceof StaleConnectionError) return this.#send(call, body, response);
+      if (error instanceof StaleConnectionError) return this.#send(call, body);
       throw error;
     }
   }
 
-  #send(call: Call, body: Uint8Array | IncomingMessage, response?: ServerResponse): Promise<IncomingMessage> {
+  #send(call: Call, body: Uint8Array | IncomingMessage): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const { hostname: host, port } = this.url;
       const outgoing = request({ ...call, host, port: port || 80, agent: this.#agent });
       outgoing.once('response', resolve);
-      response?.once('close', () => {
-        // With an error of its own: the one of a broken connection would have the call sent again.
-        if (!response.writableFinished) outgoing.destroy(new Error('the caller is gone'));
-      });
       outgoing.once('error', (error: NodeJS.ErrnoException) => {
         const stale = outgoing.reusedSocket && error.code === 'ECONNRESET';
         reject(
@@ -99,28 +93,21 @@ export function relay(
   const headers = relayedHeaders(answer.rawHeaders, changed);
   response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', headers);
   return new Promise((resolve) => {
-    // Not `pipeline`, which makes an error to end its waiting even when nothing failed.
-    answer.once('error', () => response.destroy());
-    response.once('close', resolve);
-    answer.pipe(response);
+    pipeline(answer, response, () => resolve());
   });
 }
 
-export function readBody(message: IncomingMessage, limitBytes: number): Promise<Buffer> {
+export async function readBody(message: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let sizeBytes = 0;
-  return new Promise((resolve, reject) => {
-    message.on('data', (part: Buffer) => {
-      parts.push(part);
-      sizeBytes += part.length;
-      if (sizeBytes > limitBytes)
-        message.destroy(
-          new Error(`body is over ${limitBytes} bytes; only S3 bodies are streamed by the gateway`),
-        );
-    });
-    message.once('end', () => resolve(Buffer.concat(parts)));
-    message.once('error', reject);
-  });
+  for await (const part of message) {
+    parts.push(part as Buffer);
+    sizeBytes += (part as Buffer).length;
+    if (sizeBytes > limitBytes) {
+      throw new Error(`body is over ${limitBytes} bytes; only S3 bodies are streamed by the gateway`);
+    }
+  }
+  return Buffer.concat(parts);
 }
 
 const identifying = new Set([

@@ -10,10 +10,9 @@ const wellFormed = /^(?:null|[\w.-]{32,1024})$/;
  * that is not there.
  */
 export function refuseVersionId(request: AwsRequest): Reply | undefined {
-  if (request.key === undefined) return undefined;
   const [, query] = request.path.split('?');
   const versionId = new URLSearchParams(query).get('versionId');
-  if (versionId === null || wellFormed.test(versionId)) return undefined;
+  if (request.key === undefined || versionId === null || wellFormed.test(versionId)) return undefined;
   const text = versionId === '' ? 'Version id cannot be the empty string' : 'Invalid version id specified';
   const members = { ArgumentName: 'versionId', ArgumentValue: versionId };
   return errorReply(request, 400, 'InvalidArgument', text, members);

@@ -50,6 +50,22 @@ test('orders what a worker leaves of a content right behind its shard, and waits
   expect(queue.order).toEqual([0, 2, 3, 1]);
 });
 
+test('gives out what is left of a content that was begun before anything behind it', async () => {
+  const queue = new ShardQueue();
+  const shards = queue.shards();
+  await shards.next();
+  queue.take({ index: 0, following: [{ from: 'YQ==' }, { from: 'Yw==' }, { from: 'ZA==' }], goesOn: false });
+  expect((await shards.next()).value).toMatchObject({ index: 1 });
+
+  queue.take({ index: 1, following: [{ from: 'YWE=' }, { from: 'YWI=' }], goesOn: false });
+
+  expect((await shards.next()).value).toMatchObject({ index: 4, from: 'YWE=' });
+  expect((await shards.next()).value).toMatchObject({ index: 5, from: 'YWI=' });
+  expect((await shards.next()).value).toMatchObject({ index: 2, from: 'Yw==' });
+  expect((await shards.next()).value).toMatchObject({ index: 3, from: 'ZA==' });
+  expect(queue.order).toEqual([0, 1, 4, 5, 2, 3]);
+});
+
 test('ends at once for all that take from it, also for who waits for what follows a range', async () => {
   const shards = new ShardQueue().shards();
   await shards.next();

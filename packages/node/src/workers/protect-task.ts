@@ -57,31 +57,33 @@ const localReadAhead: ProtectShardOptions['readAhead'] = {
   bytes: 8 * 2 ** 20,
 };
 
-/**
- * Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that.
- * @returns the shard; besides, its last entry if that is large, of which more may be left to others.
- */
+type Following = Omit<Shard, 'index'>;
+
+/** A worker's shard and what follows it. */
+interface CutOff {
+  readonly shard: Shard;
+  readonly listed?: readonly SourceEntry[];
+  /** The shard's last entry if that is large, of which more may be left to others. */
+  readonly large?: SourceEntry | undefined;
+  readonly following: readonly Following[];
+}
+
+/** Cuts the worker's shard off a range. */
 async function cut(
   source: DirectorySource,
   given: Shard,
   { limits, sharing, firstFiles }: ProtectJob,
-  tell: (news: CutNews) => void,
   signal: AbortSignal | undefined,
-): Promise<{
-  readonly shard: Shard;
-  readonly listed: readonly SourceEntry[];
-  readonly large: SourceEntry | undefined;
-}> {
+): Promise<CutOff> {
   const scale = Math.min(1, (given.index + 1) / growingShards);
   const files = Math.max(Math.ceil(limits.files * scale), given.index === 0 ? firstFiles : 0);
   const scaled = { files, bytes: Math.ceil(limits.bytes * scale), largeBytes: sharing.sharedFromBytes };
   const { listed, shard, stretches, large, rest } = await cutShard(source, given.paths, scaled, signal);
   const following = [...stretches, ...(rest === undefined ? [] : [{ paths: rest }])];
-  tell({ index: given.index, following: following.map(draftToJson), goesOn: true });
-  return { shard: { ...shard, index: given.index }, listed, large };
+  return { shard: { ...shard, index: given.index }, listed, large, following };
 }
 
-function draftToJson(draft: Omit<Shard, 'index'>): ShardJson {
+function draftToJson(draft: Following): ShardJson {
   return shardToJson({ index: 0, ...draft });
 }
 
@@ -118,8 +120,15 @@ export async function protectTask(
     onWarning: (warning) => warnings.push(warning),
     vault: job.vaultRoot,
   });
-  const { shard, listed, large } =
-    given.stretch === undefined ? await cut(source, given, job, tell, signal) : { shard: given };
+  const { shard, listed, large, following }: CutOff =
+    given.stretch === undefined ? await cut(source, given, job, signal) : { shard: given, following: [] };
+  const { index } = given;
+  const tellOf = (drafts: readonly Following[], goesOn: boolean): void =>
+    tell({ index, following: drafts.map(draftToJson), goesOn } satisfies CutNews);
+  // Another worker goes on at once; but of a large content the rest comes first: two workers that read two copies of an
+  // image side by side would find nothing stored that the other one is just reading.
+  const behindContent = large === undefined ? [] : following;
+  if (large === undefined && following.length > 0) tellOf(following, true);
   const result = await protectShard(services, shard, {
     keys,
     plan: job.plan,
@@ -133,12 +142,7 @@ export async function protectTask(
     sharing: {
       policy: job.sharing,
       last: large,
-      onRest: (rest) =>
-        tell({
-          index: given.index,
-          following: rest === undefined ? [] : [draftToJson(rest)],
-          goesOn: false,
-        } satisfies CutNews),
+      onRest: (rest) => tellOf(rest === undefined ? behindContent : [rest, ...behindContent], false),
     },
     signal,
   });

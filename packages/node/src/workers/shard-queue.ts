@@ -25,6 +25,7 @@ export type Shards = Required<Omit<AsyncIterableIterator<ShardJson, undefined>, 
  * content. Every worker tells that it leaves no more.
  */
 export class ShardQueue {
+  /** In the order of keys, in which they are given out: a content that was begun comes before the next one. */
   readonly #waiting: ShardJson[] = [];
   readonly #onLast: () => void;
   readonly #order: number[] = [];
@@ -92,7 +93,9 @@ export class ShardQueue {
 
   #add(shards: readonly Omit<ShardJson, 'index'>[], place: number): void {
     const first = this.#order.length;
-    this.#waiting.push(...shards.map((shard, at) => ({ ...shard, index: first + at })));
     this.#order.splice(place, 0, ...shards.map((_, at) => first + at));
+    const later = this.#waiting.findIndex(({ index }) => this.#order.lastIndexOf(index) > place);
+    const at = later < 0 ? this.#waiting.length : later;
+    this.#waiting.splice(at, 0, ...shards.map((shard, nth) => ({ ...shard, index: first + nth })));
   }
 }
