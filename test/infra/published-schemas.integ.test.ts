@@ -96,9 +96,7 @@ async function lint(files: readonly string[]): Promise<typeof findings> {
     console.log,
   );
   const options = ['--format', 'json', '--regions', ...regions, '--ignore-checks', ...ignoredRules];
-  // Its own script names the folder in which the environment was made. Schemas stay: Python need not look at them again.
-  const source = 'import gc; gc.set_threshold(200_000); from cfnlint.runner import main; main()';
-  const program = ['-c', source, ...options];
+  const program = [join(import.meta.dirname, 'lint_templates.py'), ...options];
   const { stdout } = await run(python, [...program, '--non-zero-exit-code', 'none', '--', ...files]);
   return Findings.parse(JSON.parse(stdout)).map(({ Filename, Message, Rule }) => ({
     template: basename(Filename, '.json'),
