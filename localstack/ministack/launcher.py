@@ -160,6 +160,35 @@ def share_code_of_workers():
     )
 
 
+def wait_for_free_workers():
+    """A call takes a worker that becomes free within the time in which a new one would start, as on Lambda."""
+    freed = threading.Condition()
+    start_seconds = 0.5
+
+    def all_busy(func_name, config, qualifier):
+        workers = lambda_runtime._workers.get(lambda_runtime._worker_key(func_name, config, qualifier), [])
+        return bool(workers) and all(worker.in_use for worker in workers)
+
+    def acquire(acquire_now):
+        def acquire_soon(func_name, config, code_zip, qualifier="$LATEST", **options):
+            with freed:
+                freed.wait_for(lambda: not all_busy(func_name, config, qualifier), start_seconds)
+                return acquire_now(func_name, config, code_zip, qualifier=qualifier, **options)
+
+        return acquire_soon
+
+    def release(release_now):
+        def release_and_tell(worker):
+            with freed:
+                release_now(worker)
+                freed.notify_all()
+
+        return release_and_tell
+
+    wrap(lambda_svc, "acquire_worker", acquire)
+    wrap(lambda_svc, "release_worker", release)
+
+
 def configure_buckets_from_templates():
     """Tags and Object Lock of AWS::S3::Bucket."""
 
@@ -365,6 +394,7 @@ if __name__ == "__main__":
     name_handler_errors()
     keep_workers_of_failed_handlers()
     share_code_of_workers()
+    wait_for_free_workers()
     configure_buckets_from_templates()
     keep_headers_of_multipart_uploads()
     forget_tags_of_overwritten_objects()

@@ -154,6 +154,23 @@ describeUnless(noGateway)('the emulator of this project', () => {
     expect(Buffer.from(Payload ?? []).toString()).toBe('2');
   });
 
+  test('starts another environment for a call that a function makes of itself', async () => {
+    const FunctionName = await createFunction(
+      lambda,
+      `const { InvokeCommand, LambdaClient } = require('@aws-sdk/client-lambda');
+      exports.handler = async ({ isInner }, { functionName: FunctionName }) => {
+        if (isInner) return 'inner';
+        const Payload = JSON.stringify({ isInner: true });
+        const answer = await new LambdaClient({}).send(new InvokeCommand({ FunctionName, Payload }));
+        return JSON.parse(Buffer.from(answer.Payload).toString());
+      };`,
+    );
+
+    const { Payload } = await lambda.send(new InvokeCommand({ FunctionName, Payload: '{}' }));
+
+    expect(Buffer.from(Payload ?? []).toString()).toBe('"inner"');
+  });
+
   test('gives buckets the tags and the object lock that a template asks for, and completes what is dropped', async () => {
     const bucketName = unique('locked');
     const template = {
