@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -54,7 +54,7 @@ export async function ensurePython(
     await mkdir(environmentsDir, { recursive: true });
     const pip = await bundledPip();
     await run('python3', ['-m', 'venv', ...(pip === '' ? [] : ['--without-pip']), building]);
-    const env = pip === '' ? process.env : { ...process.env, PYTHONPATH: pip };
+    const env = pip === '' ? process.env : { ...process.env, PYTHONPATH: pip, PYTHONDONTWRITEBYTECODE: '' };
     const install = [
       '-m',
       'pip',
@@ -73,9 +73,7 @@ export async function ensurePython(
         join(building, packages, 'keep-compiled.pth'),
         'import sys; sys.dont_write_bytecode = False\n',
       );
-    await rename(building, folder).catch((error: unknown) => {
-      if (!existsSync(python)) throw error;
-    });
+    await moveInto(folder, building);
   } catch (error) {
     throw new PythonMissingError(
       `${name} could not be installed from ${relative(projectDir, requirementsPath)}: check that pip reaches its index${otherwise}`,
@@ -89,8 +87,8 @@ export async function ensurePython(
 }
 
 /**
- * The wheel of pip that Python comes with, which runs where it lies: pip in the environment itself takes as long to
- * install as all of the rest. @returns '' where Python keeps it elsewhere.
+ * The pip that Python comes with, unpacked beside the environments: pip in each of them takes as long to install as all
+ * of the rest, and out of its wheel, Python compiles it at every call. @returns '' where Python keeps it elsewhere.
  */
 async function bundledPip(): Promise<string> {
   const find = [
@@ -98,7 +96,24 @@ async function bundledPip(): Promise<string> {
     "folder = sysconfig.get_config_var('WHEEL_PKG_DIR') or os.path.join(os.path.dirname(ensurepip.__file__), '_bundled')",
     "print(*sorted(glob.glob(os.path.join(glob.escape(folder), 'pip-*.whl')))[-1:])",
   ];
-  return (await run('python3', ['-c', find.join('\n')])).stdout.trim();
+  const wheel = (await run('python3', ['-c', find.join('\n')])).stdout.trim();
+  if (wheel === '') return '';
+  const folder = join(environmentsDir, basename(wheel, '.whl'));
+  if (existsSync(folder)) return folder;
+  const unpacking = `${folder}.${randomUUID().slice(0, 8)}`;
+  await run('python3', ['-m', 'zipfile', '-e', wheel, unpacking]);
+  await moveInto(folder, unpacking);
+  return folder;
+}
+
+/** Gives what was built its name, unless another has built the same meanwhile. */
+async function moveInto(folder: string, built: string): Promise<void> {
+  try {
+    await rename(built, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+    await rm(built, { recursive: true });
+  }
 }
 
 async function pythonVersion({ name, otherwise }: PythonEnvironment): Promise<string> {
