@@ -63,7 +63,8 @@ export class CborReader {
       const name = this.text();
       record[name] = this.text();
     }
-    if (this.#position - start <= knownBytesMost) {
+    const isWhole = this.#position < this.#buffer.length;
+    if (isWhole && this.#position - start <= knownBytesMost) {
       Object.freeze(record);
       knownTexts.unshift({ bytes: new Uint8Array(this.#buffer.subarray(start, this.#position)), record });
       knownTexts.splice(knownMost);
@@ -71,7 +72,7 @@ export class CborReader {
     return record;
   }
 
-  /** No map is the beginning of another one. */
+  /** No map is the beginning of another one, if neither ends for want of bytes. */
   #continuesWith(bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.length; at++)
       if (this.#buffer[this.#position + at] !== bytes[at]) return false;

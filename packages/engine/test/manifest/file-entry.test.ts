@@ -4,6 +4,7 @@ import { encode, rfc8949EncodeOptions } from 'cborg';
 import { fromHex, toHex } from '../../src/bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../../src/errors.ts';
 import type { PointId } from '../../src/ids.ts';
+import { CborReader } from '../../src/manifest/cbor-reader.ts';
 import {
   decodeFileEntry,
   encodeFileEntry,
@@ -228,6 +229,21 @@ describe("a file's entry", () => {
       }),
       { seed: 51, numRuns: triesOf(500) },
     );
+  });
+
+  test('has its texts read as they are behind one whose bytes end within them', () => {
+    const whole = { ...plain, entry: { ...plain.entry, attributes: { mode: '644' } } };
+    const entry = encodeFileEntry(whole);
+    const { logical } = entry;
+
+    const begin = Buffer.from(logical).indexOf('mode') - 2;
+    for (let end = begin; end < begin + 10; end += 1)
+      expect(() => decodeFileEntry({ ...entry, logical: logical.slice(0, end) }, 'page')).toThrow(
+        StoredBytesDamagedError,
+      );
+
+    const reader = new CborReader(logical.subarray(begin));
+    expect(reader.texts()).toEqual({ mode: '644' });
   });
 
   test('is refused under the key of content, and with a location', () => {
