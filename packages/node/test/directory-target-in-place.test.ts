@@ -18,7 +18,7 @@ import { describe, expect, test } from 'vitest';
 
 import { systemCalls, type FileSystemCalls } from '../src/file-system-calls.ts';
 import { DirectoryTarget } from '../src/index.ts';
-import { directory, entry, makeTarget, modifiedMs, pieces, writeText } from './target-under-test.ts';
+import { asRoot, directory, entry, makeTarget, modifiedMs, pieces, writeText } from './target-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 const rules = ['never', 'if-different', 'always'] as const;
@@ -214,3 +214,22 @@ test('a directory that several workers share is new to all of them, but its file
   expect(other?.writeAtOnce(file, whole, 'never')).toBeUndefined();
   expect(await other?.write(file, whole, 'never')).toBe('same');
 });
+
+test.runIf(asRoot)(
+  'a file gets its group also where its directory has got one in between that it takes',
+  async () => {
+    const { target, at } = await makeNewDirectory();
+    const owned = { mode: '0640', uid: '0', gid: '0' };
+    const attributes = { mode: '2775', uid: '0', gid: '1234' };
+    const ofGroup = { ...directory('new/group/'), attributes };
+    await target.write(ofGroup, [], 'never');
+    await target.write(entry('new/group/one', { size: 7, attributes: owned }), whole, 'never');
+    await target.finish();
+
+    await target.write(entry('new/group/two', { size: 7, attributes: owned }), whole, 'never');
+
+    expect(await target.finish()).toEqual([]);
+    expect(statSync(path.join(at, 'group')).gid).toBe(1234);
+    expect(statSync(path.join(at, 'group/two')).gid).toBe(0);
+  },
+);

@@ -214,7 +214,8 @@ class RangeWriter {
     const { file, pieces } = whole;
     const { entry, names } = file;
     const { target, overwrite, signal } = this.#options;
-    if (names !== undefined || target.writeAtOnce === undefined) return this.#start(whole);
+    if (names !== undefined || target.writeAtOnce === undefined || this.#doubt !== undefined)
+      return this.#start(whole);
     try {
       signal?.throwIfAborted();
       const outcome = target.writeAtOnce(entry, pieces, overwrite);

@@ -346,6 +346,8 @@ export class DirectoryTarget implements RestoreTarget {
     }
     this.#directories.forgetOpened();
     this.#pending.clear();
+    // A directory may have got a group by now that its new files take.
+    this.#marked = undefined;
     await this.#exact.close();
     if (failures[0] !== undefined) throw failures[0];
     const unkept = this.#unkept.list();
