@@ -84,7 +84,7 @@ interface WantedChunk {
   release?: (() => void) | undefined;
 }
 
-/** What a window needs of one frame. */
+/** Chunks of one frame that a window needs. */
 class FrameUse {
   /** Chunks that differ. */
   readonly chunks: WantedChunk[] = [];
@@ -92,7 +92,7 @@ class FrameUse {
   uses = 0;
   readonly #byStart = new Map<number, WantedChunk>();
 
-  /** What was verified for one reference is no answer to another that says something else of the same place. */
+  /** A reference that says something else of the same place is another chunk, which is verified by itself. */
   add(reference: ChunkReference): WantedChunk {
     this.uses += 1;
     const { id, plainBytes, location } = reference;

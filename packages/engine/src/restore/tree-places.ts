@@ -59,7 +59,7 @@ export class TreePlaces {
   }
 }
 
-/** Of two that begin alike: one is the other's, or is a file where the other needs a directory. */
+/** The places begin alike: they are one, or the first is a file where the second needs a directory. */
 function takesPlace(passed: Place, place: Uint8Array): boolean {
   return (
     passed.place.length === place.length || (!passed.isDirectory && place[passed.place.length] === slash)

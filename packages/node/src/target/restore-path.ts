@@ -28,7 +28,7 @@ export function restorePathOf(path: Uint8Array): RestorePath {
   };
 }
 
-/** What {@link refuse} refuses. */
+/** Paths that {@link refuse} refuses. */
 const unusual = /^\/|\/\/|\0|(?:^|\/)\.\.?(?:\/|$)/;
 
 function refuse(path: Uint8Array, raw: RawPath): never {
