@@ -24,7 +24,7 @@ import { RefusalSparer } from './spare-refused.ts';
  */
 const windowsAhead = 3;
 
-/** The files of a point as its manifest has them. Memory: the fetcher's windows. */
+/** The files of a point as its manifest has them. Memory: the fetcher's windows, and {@link windowsAhead} of items. */
 export class PointSource implements RestoreSource {
   readonly #reader: PointReader;
   readonly #fetch: FetchPolicy;
