@@ -43,7 +43,7 @@ export interface DataSet {
 }
 
 /** Raised whenever a recipe changes, so that no old data are measured. */
-const recipe = 5;
+const recipe = 6;
 const smallFileBytes = 256 * 1024;
 const databasePageBytes = 8 * 1024;
 const imageBlockBytes = 4 * 1024;
@@ -169,10 +169,13 @@ export function prepareDataSet(
   };
 }
 
+/** What npm puts beside packages, and the project's own ones, which it links: they change with every commit. */
+const fromNoRegistry = /^(?:\.|@holdfast\/)/;
+
 /** Files of installed packages, each as it is in its registry. */
 function packageFiles(fits: (bytes: number) => boolean, every: number): string[] {
   return listFiles(packages)
-    .filter((path) => !path.startsWith('.') && fits(lstatSync(join(packages, path)).size))
+    .filter((path) => !fromNoRegistry.test(path) && fits(lstatSync(join(packages, path)).size))
     .filter((_, index) => index % every === 0);
 }
 
