@@ -33,4 +33,11 @@ export class FactCounts<Fact extends string> {
   list(): readonly FactCount<Fact>[] {
     return [...this.#counts.values()];
   }
+
+  /** Gives the list away, and begins anew. */
+  take(): readonly FactCount<Fact>[] {
+    const counts = this.list();
+    this.#counts.clear();
+    return counts;
+  }
 }

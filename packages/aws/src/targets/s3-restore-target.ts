@@ -85,7 +85,7 @@ export class S3RestoreTarget implements RestoreTarget {
   readonly #multipartFromBytes: number;
   readonly #partBytes: number;
   readonly #largestBytes: number;
-  #unkept = new UnkeptFacts();
+  readonly #unkept = new UnkeptFacts();
 
   constructor(s3: S3Client, bucket: string, options: S3RestoreTargetOptions = {}) {
     this.#s3 = s3;
@@ -182,9 +182,7 @@ export class S3RestoreTarget implements RestoreTarget {
 
   /** Every write is complete when it returns, and S3 has no directories to finish. */
   async finish(): Promise<readonly UnkeptCount[]> {
-    const unkept = this.#unkept.list();
-    this.#unkept = new UnkeptFacts();
-    return Promise.resolve(unkept);
+    return Promise.resolve(this.#unkept.take());
   }
 
   async #look(

@@ -1,7 +1,8 @@
 import { fstatSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
-import type { SourceEntry } from '@holdfast/engine';
+import { isFileAttribute } from '@holdfast/engine';
+import type { SourceEntry, UnkeptFacts } from '@holdfast/engine';
 import type { UnkeptFact } from '@holdfast/engine/model';
 
 import { errnoOf } from '../errno.ts';
@@ -89,6 +90,23 @@ export function differences(stats: BigIntStats, entry: SourceEntry): readonly Un
 /** Compares the facts of two files, as far as their file system holds any. */
 export function haveSameFacts(a: BigIntStats, b: BigIntStats): boolean {
   return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && a.mtimeNs === b.mtimeNs;
+}
+
+/** Counts facts that came out otherwise than the point has them, also those that files have no place for. */
+export function noteUnkept(
+  unkept: UnkeptFacts,
+  { path, kind, attributes, userMetadata, tags }: SourceEntry,
+  facts: readonly UnkeptFact[],
+): void {
+  unkept.add(path, facts);
+  if (kind !== 'object') return;
+  if (Object.keys(attributes).some(isHeader)) unkept.add(path, ['headers']);
+  if (Object.keys(userMetadata).length > 0) unkept.add(path, ['metadata']);
+  if (Object.keys(tags).length > 0) unkept.add(path, ['tags']);
+}
+
+function isHeader(name: string): boolean {
+  return name !== 'storage-class' && !isFileAttribute(name);
 }
 
 function isOwnedBy({ uid, gid }: BigIntStats, owner: FileFacts['owner']): boolean {

@@ -2,6 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
 import { RestorePathError } from '@holdfast/engine';
+import type { WriteOutcome } from '@holdfast/engine';
 
 import { identityOf, isSameDirectory } from '../source/directory-identity.ts';
 import type { DirectoryIdentity } from '../source/directory-identity.ts';
@@ -39,6 +40,23 @@ function parentOf(path: RawPath): RawPath {
   return (slash < 0 ? '' : path.slice(0, slash)) as RawPath;
 }
 
+/** A directory that several workers write into. */
+export interface SharedDirectory {
+  readonly outcome: WriteOutcome;
+  /** This restore has made it. */
+  readonly isNew: boolean;
+}
+
+/** By their paths in latin1 without a `/` at their end. */
+export type SharedDirectories = ReadonlyMap<string, SharedDirectory>;
+
+export interface TargetDirectoriesOptions {
+  /** Directories that another target has made or found. */
+  readonly shared?: SharedDirectories | undefined;
+  /** Directory that is never written into: the vault that is restored from. */
+  readonly forbidden?: DirectoryIdentity | undefined;
+}
+
 export interface EnsureOptions {
   /** Lets it take the place of a file or link; those above it never do. */
   readonly replace?: boolean;
@@ -62,22 +80,32 @@ function modeOf({ unfinished = false }: EnsureOptions): number {
 export class TargetDirectories {
   readonly #root: RawPath;
   readonly #staging: StagingNames;
+  readonly #shared: SharedDirectories;
   readonly #forbidden: DirectoryIdentity | undefined;
   readonly #checked = new Set<string>();
   readonly #made = new Set<string>();
   /** Modes to put back of directories that were made writable. */
   readonly #opened = new Map<RawPath, number>();
 
-  /** @param forbidden - directory that is never written into: the vault that is restored from. */
-  constructor(root: RawPath, staging: StagingNames, forbidden?: DirectoryIdentity) {
+  constructor(root: RawPath, staging: StagingNames, { shared, forbidden }: TargetDirectoriesOptions) {
     this.#root = root;
     this.#staging = staging;
+    this.#shared = shared ?? new Map();
     this.#forbidden = forbidden;
   }
 
   /** Tells that this object made the directory, so that setting its facts changes nobody else's. */
   hasMade(path: RawPath): boolean {
     return this.#made.has(path);
+  }
+
+  findShared(path: RawPath): SharedDirectory | undefined {
+    return this.#shared.get(path);
+  }
+
+  /** Tells a directory that this restore has made, which is nearly empty. */
+  isNew(path: RawPath): boolean {
+    return this.hasMade(path) || this.#shared.get(path)?.isNew === true;
   }
 
   /**

@@ -9,7 +9,9 @@ import {
 } from '@holdfast/engine';
 import type { OverwriteRule } from '@holdfast/engine/model';
 import { systemRandom } from '../system-ports.ts';
-import { DirectoryTarget, type FillFile, type SharedDirectories } from '../target/directory-target.ts';
+import { DirectoryTarget } from '../target/directory-target.ts';
+import type { SharedDirectories } from '../target/target-directories.ts';
+import type { FillFile } from '../target/target-files.ts';
 import { fillWithOthers, type SharedFile } from './shared-file.ts';
 
 /** A restore as each of its workers has to know it. */
