@@ -228,6 +228,24 @@ describe('the catalog', () => {
     expect(listed.map((row) => row.restoreId)).toEqual(['1', '2']);
     expect(dynamo.commandCalls(QueryCommand)[1]?.args[0].input.ExclusiveStartKey).toEqual({ PK: 'x' });
   });
+
+  test('never asks for a span that ends before it begins, which DynamoDB refuses', async () => {
+    dynamo.on(QueryCommand).resolves({});
+    const [early, late] = [new Date('2026-01-01'), new Date('2026-02-01')];
+
+    await allOf(catalog.restores.list({ from: late, to: early }));
+    await allOf(
+      catalog.points.listExpiring(
+        { to: early },
+        { pointId: '20260101T000000Z-000000000000000d' as PointId, expiresAt: late },
+      ),
+    );
+
+    const asked = dynamo
+      .commandCalls(QueryCommand)
+      .map(({ args }) => args[0].input.ExpressionAttributeValues);
+    expect(asked).toMatchObject([{ ':partition': 'EXPIRE#e' }, { ':partition': 'EXPIRE#f' }]);
+  });
 });
 
 function cancelled(...codes: readonly string[]): Error {

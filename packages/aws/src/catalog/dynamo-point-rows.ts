@@ -49,7 +49,8 @@ export class DynamoPointRows extends DynamoRows<PointRow> implements PointRows {
       if (last !== undefined && partition < last.GSI2PK) continue;
       const { from, to } = timeKeyRange(range);
       // Point ids are all of one length, and have no character that sorts as low as this one.
-      const start = partition === last?.GSI2PK ? `${last.GSI2SK}!` : from;
+      const behind = partition === last?.GSI2PK ? `${last.GSI2SK}!` : from;
+      const start = behind > from ? behind : from;
       const items = this.table.query({ index: 'GSI2', partition, from: start, to });
       for await (const item of items) yield pointCodec.decode(item);
     }

@@ -133,6 +133,8 @@ export class DynamoTable {
     readonly to: string;
     readonly newestFirst?: boolean;
   }): AsyncIterable<Item> {
+    // DynamoDB refuses such a span.
+    if (query.from > query.to) return;
     const keys = query.index === undefined ? catalogKeys : catalogIndexes[query.index];
     let start: Item | undefined;
     do {

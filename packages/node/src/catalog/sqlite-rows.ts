@@ -90,9 +90,12 @@ export class SqliteRows<Row extends object> implements Rows<Row> {
     );
     const from = range.from?.getTime() ?? Number.MIN_SAFE_INTEGER;
     // The first id of the next millisecond: everything up to `to`, that time included.
-    let before =
-      after?.time.getTime() ?? (range.to === undefined ? Number.MAX_SAFE_INTEGER : range.to.getTime() + 1);
-    let beforeId = after?.id ?? '';
+    let before = range.to === undefined ? Number.MAX_SAFE_INTEGER : range.to.getTime() + 1;
+    let beforeId = '';
+    if (after !== undefined && after.time.getTime() < before) {
+      before = after.time.getTime();
+      beforeId = after.id;
+    }
     for (;;) {
       const page = this.database.guarded(() => statement.all({ ...equal, from, before, beforeId }));
       for (const found of page) yield this.decode(found);

@@ -90,7 +90,8 @@ export interface Points {
   list(resourceArn: ResourceArn, range?: TimeRange): AsyncIterable<PointRow>;
   /**
    * Lists points whose retention ends in a span of time, in an order of the catalog's own.
-   * @param after - a point as an earlier list had it: this one goes on behind it, whatever became of it.
+   * @param after - a point as an earlier list had it, also one of another span: this one goes on behind it, whatever
+   * became of it.
    */
   listExpiring(range: TimeRange, after?: ExpiryPlace): AsyncIterable<PointRow>;
   /**

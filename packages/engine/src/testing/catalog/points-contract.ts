@@ -108,6 +108,25 @@ export function pointsContract(make: MakeCatalog): void {
       expect(await rest(listed[1])).toEqual(listed.slice(2));
     });
 
+    test('whose retention ends are listed on behind one that is in another span of time', async () => {
+      for (const minute of [1, 2, 3, 4, 5, 6]) {
+        const pointId = `20261101T00010${minute}Z-${`${minute % 2}`.padStart(16, '0')}` as PointId;
+        await catalog.points.put(pointRow(1, { pointId, expiresAt: at(minute * 5000) }));
+      }
+      await eventually(async () => {
+        expect(await allOf(catalog.points.listExpiring({}))).toHaveLength(6);
+      });
+      const all = await allOf(catalog.points.listExpiring({}));
+
+      for (const [n, place] of all.entries()) {
+        for (const range of [{ to: at(14_000) }, { from: at(16_000) }, { from: at(9000), to: at(21_000) }]) {
+          const { from = at(0), to = at(60_000) } = range;
+          const rest = all.slice(n + 1).filter(({ expiresAt }) => expiresAt >= from && expiresAt <= to);
+          expect(await allOf(catalog.points.listExpiring(range, place))).toEqual(rest);
+        }
+      }
+    });
+
     test('expire when the row that was put last says so', async () => {
       await catalog.points.put(pointRow(1, { expiresAt: at(5000) }));
       await catalog.points.put(pointRow(1, { expiresAt: at(9000) }));
