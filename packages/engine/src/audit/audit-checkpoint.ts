@@ -8,7 +8,8 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { findJson, putJson } from '../work-json.ts';
 import { auditEntryNumber, auditHash, auditPrefixes, decodeAuditEntry, ifReadable } from './audit-entry.ts';
-import { findAuditHead, type AuditLogOptions } from './audit-log.ts';
+import type { AuditLogOptions } from './audit-log.ts';
+import { findAuditHead } from './find-audit-head.ts';
 import { dayMs } from '../model/time.ts';
 
 /** Most entries that are looked at to learn whose chain a folder holds. */

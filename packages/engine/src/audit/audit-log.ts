@@ -4,24 +4,18 @@ import { defaultRetryPolicy, waitBeforeAttempt } from '../packs/retry.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
-import { ifThere } from '../if-there.ts';
 import {
-  auditChainPrefix,
   auditEntryName,
-  auditEntryNumber,
   auditHash,
-  decodeAuditEntry,
   encodeAuditEntry,
-  ifReadable,
   type AuditEntry,
   type AuditEvent,
 } from './audit-entry.ts';
+import { findAuditHead, findEntry, type AuditHead } from './find-audit-head.ts';
 import { dayMs } from '../model/time.ts';
 
 /** Writers that append at the same moment make an attempt futile; so many futile attempts are a fault. */
 const attempts = 20;
-/** Entries that may be missing before one that is still taken for the end of its chain. */
-const mostMissing = 1_000;
 
 export interface AuditLogOptions {
   readonly store: ObjectStore;
@@ -39,17 +33,9 @@ export interface AuditRecord {
   readonly event: AuditEvent;
 }
 
-/** The last entry of a chain. */
-export interface AuditHead {
-  readonly n: number;
-  readonly sha256: string;
-  /** Empty where the object of that name is no entry. */
-  readonly id: string;
-}
-
 /**
  * Appends to the vault's audit log: one hash chain for each resource, and one for the vault. Any number of writers may
- * append at once. Costs a listing of the chain (one request for 1,000 entries), a read and a write.
+ * append at once. Costs the search for the chain's end, a read and a write.
  */
 export class AuditLog {
   readonly #options: AuditLogOptions;
@@ -109,35 +95,4 @@ export class AuditLog {
       throw error;
     }
   }
-}
-
-/**
- * Finds the last entry of a chain. What others put there must not stop those who write the log, and is for
- * `audit verify` to report: the entry after an unreadable one names the hash of its bytes; objects that cannot be
- * entries, for their names or because too many are missing before them, are passed over.
- * @param after - an entry that is known to exist, so that the listing begins behind it.
- */
-export async function findAuditHead(
-  store: ObjectStore,
-  chain: string,
-  after?: AuditHead,
-): Promise<AuditHead | undefined> {
-  const startAfter = after === undefined ? undefined : auditEntryName(chain, after.n);
-  let last = after?.n ?? 0;
-  const listed = store.listVersions(auditChainPrefix(chain), {
-    startAfter,
-  });
-  for await (const { name } of listed) {
-    const n = auditEntryNumber(name);
-    if (n !== undefined && n <= last + mostMissing) last = n;
-  }
-  return last === (after?.n ?? 0) ? after : findEntry(store, chain, last);
-}
-
-async function findEntry(store: ObjectStore, chain: string, n: number): Promise<AuditHead | undefined> {
-  const name = auditEntryName(chain, n);
-  // The oldest version: a second one under the name is somebody's forgery, which `audit verify` reports.
-  const bytes = await ifThere(store.get(name));
-  const entry = bytes && ifReadable(() => decodeAuditEntry(bytes, name));
-  return bytes && { n, sha256: auditHash(bytes), id: entry?.id ?? '' };
 }

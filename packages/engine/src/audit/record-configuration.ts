@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { auditEntryName, decodeAuditEntry, ifReadable, vaultChain } from './audit-entry.ts';
-import { AuditLog, findAuditHead, type AuditLogOptions } from './audit-log.ts';
+import { AuditLog, type AuditLogOptions } from './audit-log.ts';
+import { findAuditHead } from './find-audit-head.ts';
 
 /** Entries of the vault's chain that are looked through for the last configuration: holds on tags lie between. */
 const entriesLookedThrough = 200;
