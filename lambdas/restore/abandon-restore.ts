@@ -22,7 +22,7 @@ type Services = Pick<
 export async function abandonRestore(
   services: Services,
   row: RestoreRow,
-  cause: ErrorRecord,
+  { state, error: cause }: { readonly state: 'failed' | 'cancelled'; readonly error: ErrorRecord },
   shouldStop: () => boolean,
 ): Promise<ErrorRecord> {
   const { restoreId } = row;
@@ -36,7 +36,7 @@ export async function abandonRestore(
       ? cause.message
       : `${cause.message}; it leaves ${left.join(', ')}, which cost until you delete them`;
   const error = { ...cause, message };
-  await closeRestore(services, row, { state: 'failed', error });
+  await closeRestore(services, row, { state, error });
   return error;
 }
 

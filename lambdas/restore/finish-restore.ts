@@ -123,7 +123,8 @@ async function fail(
   if (row !== undefined && row.state !== 'running') {
     return { restoreId, state: row.state, error: row.error ?? cause };
   }
-  const error = row === undefined ? cause : await abandonRestore(services, row, cause, shouldStop);
+  const failed = { state: 'failed', error: cause } as const;
+  const error = row === undefined ? cause : await abandonRestore(services, row, failed, shouldStop);
   count([metric('RestoreFailures', 1)]);
   services.log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
   return { restoreId, state: 'failed', error };

@@ -1,6 +1,7 @@
 import type { FailedExecution } from '@holdfast/aws';
 import { findJson, putJson, workThrough } from '@holdfast/engine';
 import {
+  cancelledError,
   CycleInput,
   type MachineName,
   ProtectInput,
@@ -43,7 +44,7 @@ export interface CloseExecutionsOutput {
 /**
  * Finds executions that ended without their own failure path: out of time, stopped, over 25,000 events, with an error that
  * no state may catch, or in the failure path itself. Closes what they left open in the catalog, and counts them, so that
- * an alarm fires; a check is counted whatever it ended with, holds are only logged, as maintenance finishes those that
+ * an alarm fires, unless they were cancelled; a check is counted whatever it ended with, holds are only logged, as maintenance finishes those that
  * were left half done. Called for each end without success, and hourly for those of which no event came, as far as the
  * time of a call goes: what it did not get to, the next one finds. Each is dealt with once; repeating it changes nothing.
  */
@@ -119,8 +120,10 @@ const close: Readonly<
   restore: async (services, count, execution) => {
     const row = await services.catalog.restores.find(restoreIdOf(execution.arn));
     if (row?.state !== 'running' && (row !== undefined || hasReported(execution))) return 'reported';
-    if (row !== undefined) await abandonRestore(services, row, errorOf(execution), services.shouldStop);
-    count([metric('RestoreFailures', 1)]);
+    const isCancelled = execution.status === 'ABORTED' && execution.error === cancelledError;
+    const end = { state: isCancelled ? 'cancelled' : 'failed', error: errorOf(execution) } as const;
+    if (row !== undefined) await abandonRestore(services, row, end, services.shouldStop);
+    if (!isCancelled) count([metric('RestoreFailures', 1)]);
     return row === undefined ? 'counted' : 'closed';
   },
   cycle: async (_, count, execution) => {

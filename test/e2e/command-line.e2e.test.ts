@@ -415,6 +415,10 @@ describeUnless(noGateway)('a restore whose program is killed', () => {
     );
     expect((await holdfast('restores', id, '--cancel')).out).toContain('is stopped; what it has written');
     expect((await waitForEnd(app.sfn, running?.execution ?? '')).status).toBe('ABORTED');
+    await eventually('the end of the restore in the catalog', async () => {
+      const rows = (await run('restores', '--resource', commands)) as Restored[];
+      return rows.find(({ restoreId, state }) => restoreId.startsWith(id) && state === 'cancelled');
+    });
     await gateway.calm();
     const { execution } = (await run('restores', id, '--again')) as { execution: string };
     const { code, out } = await holdfast('restores', execution, '--wait');
@@ -429,6 +433,7 @@ describeUnless(noGateway)('a restore whose program is killed', () => {
 
 interface Restored {
   readonly restoreId: string;
+  readonly state: string;
   readonly execution: string;
 }
 

@@ -9,7 +9,7 @@ import {
 } from '@holdfast/engine/testing';
 import { describe, expect, test } from 'vitest';
 import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
-import { restoreIdOf } from '@holdfast/engine/model';
+import { cancelledError, restoreIdOf } from '@holdfast/engine/model';
 import {
   BUCKET_ARN,
   type Deployment,
@@ -338,6 +338,39 @@ describe('a restore whose execution ended without closing it', () => {
     expect(logged).toEqual([
       { kind: 'restore-ended', restore: restoreIdOf(arnOf('restore')), state: 'failed' },
     ]);
+  });
+
+  test('is closed as cancelled when a command has stopped it, and is no failure', async () => {
+    const { deployment, executions, hear, logged } = makeWatch();
+    await startRestore(deployment);
+
+    const output = await hear(
+      executions.end('restore', {
+        status: 'ABORTED',
+        error: cancelledError,
+        cause: 'restore one was cancelled',
+      }),
+    );
+
+    expect(output).toMatchObject({ seen: 1, closed: 1 });
+    expect(await deployment.catalog.restores.find(restoreIdOf(arnOf('restore')))).toMatchObject({
+      state: 'cancelled',
+      error: { message: expect.stringContaining('restore one was cancelled') },
+    });
+    expect(deployment.metrics.of('RestoreFailures')).toEqual([]);
+    expect(logged).toMatchObject([{ kind: 'restore-ended', state: 'cancelled' }]);
+  });
+
+  test('is closed as failed when its own state ended with the name of a cancelled one', async () => {
+    const { deployment, executions, hear } = makeWatch();
+    await startRestore(deployment);
+
+    await hear(executions.end('restore', { status: 'FAILED', error: cancelledError }));
+
+    expect(await deployment.catalog.restores.find(restoreIdOf(arnOf('restore')))).toMatchObject({
+      state: 'failed',
+    });
+    expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
   });
 
   test('is counted once when it was not even planned', async () => {

@@ -15,6 +15,7 @@ import {
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { AccessDeniedError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import { cancelledError } from '@holdfast/engine/model';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { connectAws } from '../src/index.ts';
@@ -168,6 +169,11 @@ test('stopping an execution that is forgotten succeeds; a refusal does not', asy
     .rejects(sdkError('AccessDeniedException', 400));
 
   await expect(executions().stop('gone', 'why')).resolves.toBeUndefined();
+  expect(stepFunctions.commandCalls(StopExecutionCommand)[0]?.args[0].input).toEqual({
+    executionArn: 'gone',
+    error: cancelledError,
+    cause: 'why',
+  });
   await expect(executions().stop('mine', 'why')).rejects.toThrow(AccessDeniedError);
 });
 

@@ -22,6 +22,7 @@ import {
 import type { BlockQuotas, SourceFacts } from '@holdfast/aws/inventory';
 import {
   type BackupType,
+  cancelledError,
   defaultImageSettings,
   type DeployedConfiguration,
   productVersion,
@@ -98,9 +99,9 @@ class MemoryExecutions implements Executions {
     return state;
   }
 
-  async stop(execution: string): Promise<void> {
+  async stop(execution: string, cause: string): Promise<void> {
     this.stopped.push(execution);
-    this.end(execution, { status: 'stopped' });
+    this.end(execution, { status: 'stopped', error: cancelledError, cause });
   }
 
   async findParts(): Promise<{ readonly done: number; readonly total: number } | undefined> {

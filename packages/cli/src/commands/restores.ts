@@ -5,7 +5,7 @@ import {
   type RestoreRow,
   UnknownNameError,
 } from '@holdfast/engine';
-import { RestoreRequest } from '@holdfast/engine/model';
+import { cancelledError, RestoreRequest } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { ReportedFields, restoreShape } from '../names/row-fields.ts';
 import { documentAnswer } from '../terminal/answer.ts';
@@ -151,8 +151,8 @@ async function findIfAllowed(row: RestoreRow, connection: Connection): Promise<E
 
 /** The state for people: of one whose execution ended without closing it, what Step Functions says. */
 function stateText({ row, execution }: FoundRestore): string {
-  const hasEnded = execution !== undefined && execution.status !== 'running';
-  return row.state === 'running' && hasEnded ? `${execution.status}, being closed` : row.state;
+  if (row.state !== 'running' || execution === undefined || execution.status === 'running') return row.state;
+  return `${execution.error === cancelledError ? 'cancelled' : execution.status}, being closed`;
 }
 
 async function list(
@@ -234,12 +234,17 @@ async function show(
       await out.line(
         `next      "holdfast restores ${now.restoreId.slice(0, idDigits)} --delete-extra", if that is not done: it shows what is there besides`,
       );
-    if (now.state === 'failed')
+    if (isBrokenOff(now))
       await out.line(`next      "holdfast restores ${now.restoreId.slice(0, idDigits)} --again"`);
   }
   if (report !== undefined) return exitCodeOfReport(report);
-  const hasFailed = now.state === 'failed' || (execution !== undefined && isFailure(execution));
+  const hasFailed = isBrokenOff(now) || (execution !== undefined && isFailure(execution));
   return hasFailed ? exitCodes.failed : exitCodes.ok;
+}
+
+/** Tells a restore that ended before it had done what it was asked for. */
+function isBrokenOff({ state }: RestoreRow): boolean {
+  return state === 'failed' || state === 'cancelled';
 }
 
 function isToBeEqual(execution: ExecutionState | undefined): boolean {

@@ -15,7 +15,7 @@ export interface ExecutionState {
   readonly input?: string;
   /** JSON text; only of executions that succeeded. */
   readonly output?: string;
-  /** Name and text of the error; only of executions that failed. */
+  /** Name and text of the error; only of executions that failed or were stopped. */
   readonly error?: string;
   readonly cause?: string;
 }
@@ -49,7 +49,7 @@ export interface Executions {
   find(machine: Machine, name: string): Promise<NamedExecution | undefined>;
   /** @throws {@link UnknownNameError} no such execution, or no longer: they are kept for 90 days. */
   get(execution: string): Promise<ExecutionState>;
-  /** Stops an execution; one that is over or forgotten is left as it is. */
+  /** Stops an execution as cancelled; one that is over or forgotten is left as it is. */
   stop(execution: string, cause: string): Promise<void>;
   /** The progress of an execution; `undefined` before its first map, or where the caller may not know. */
   findParts(execution: string): Promise<ExecutionParts | undefined>;

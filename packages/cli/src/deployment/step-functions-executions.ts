@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { answerOf, toEngineError } from '@holdfast/aws';
 import { BackupError, isOfKind, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import { cancelledError } from '@holdfast/engine/model';
 import type {
   ExecutionParts,
   Executions,
@@ -85,7 +86,7 @@ export class StepFunctionsExecutions implements Executions {
   async stop(execution: string, cause: string): Promise<void> {
     try {
       await this.#client.send(
-        new StopExecutionCommand({ executionArn: execution, error: 'Cancelled', cause }),
+        new StopExecutionCommand({ executionArn: execution, error: cancelledError, cause }),
       );
     } catch (error) {
       if (!isMissing(error)) throw toEngineError(error, `stopping execution ${execution}`);

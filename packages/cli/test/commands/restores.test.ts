@@ -136,9 +136,31 @@ test('stops one, and leaves one that is over as it is', async () => {
   expect(out).toBe(
     `restore ${id} is stopped; what it has written to ${target} stays there; "holdfast restores ${shortId} --again" takes it up again\n`,
   );
-  expect(again.out).toBe(`restore ${id} is over already: stopped, being closed\n`);
+  expect(again.out).toBe(`restore ${id} is over already: cancelled, being closed\n`);
   expect([code, again.code]).toEqual([0, 0]);
   expect(await cli.json('restores', '0123', '--cancel')).toMatchObject({ restoreId: id, cancelled: false });
+});
+
+test('shows one that was cancelled as cancelled, as what was asked for is not there', async () => {
+  await cli.run('restores', '0123', '--cancel');
+  const closing = await cli.run('restores', '0123');
+  await plant({ state: 'cancelled', endedAt: cli.clock.now() });
+
+  const { code, out } = await cli.run('restores', '0123');
+
+  expect(closing.out).toContain('state     cancelled, being closed');
+  expect(out).toContain('state     cancelled\n');
+  expect(out).toContain(`next      "holdfast restores ${shortId} --again"`);
+  expect((await cli.run('restores')).out).toContain(`${shortId}  cancelled`);
+  expect(await cli.json('restores', id)).toMatchObject({ state: 'cancelled', executionStatus: 'stopped' });
+  expect([closing.code, code]).toEqual([1, 1]);
+  expect((await cli.run('status')).out).not.toContain(shortId);
+});
+
+test('says of one that somebody stopped without the command that it was stopped', async () => {
+  cli.executions.end(execution, { status: 'stopped' });
+
+  expect((await cli.run('restores', '0123')).out).toContain('state     stopped, being closed');
 });
 
 test('starts one again that failed, of the same point and with what it was asked for', async () => {

@@ -97,6 +97,9 @@ export type ErrorName = keyof typeof kinds;
 /** An execution ends with this when its failure path failed: nobody was told, and what it had opened is open still. */
 export const unreportedError = 'UnreportedError';
 
+/** An execution ends with this when a command stopped it, as nobody wants its outcome any more. */
+export const cancelledError = 'Cancelled';
+
 /** Kinds of errors that may be gone later although nobody did anything. */
 const passing: ReadonlySet<ErrorKind> = new Set(['unavailable', 'credentials', 'conflict', 'busy', 'failed']);
 

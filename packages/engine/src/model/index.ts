@@ -12,6 +12,7 @@ export {
   type ErrorKind,
   type ErrorName,
   findErrorKind,
+  cancelledError,
   unreportedError,
 } from './error-kinds.ts';
 export { widestDue } from './due.ts';

@@ -118,7 +118,8 @@ export type LaunchCheck = Read<z.infer<typeof LaunchCheck>>;
 
 /**
  * `completed-with-failures`: entries were left out; `completed-with-warnings`: some are older than the point or lack
- * something; `recorded`: somebody's own process restores, and reports to nobody how it ended.
+ * something; `cancelled`: a command stopped it, and what it had written stays; `recorded`: somebody's own process
+ * restores, and reports to nobody how it ended.
  */
 export const RestoreState = z.enum([
   'running',
@@ -126,6 +127,7 @@ export const RestoreState = z.enum([
   'completed-with-warnings',
   'completed-with-failures',
   'failed',
+  'cancelled',
   'recorded',
 ]);
 export type RestoreState = z.infer<typeof RestoreState>;
