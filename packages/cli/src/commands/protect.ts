@@ -1,4 +1,12 @@
-import { BackupError, InvalidInputError, newId, type ResourceArn, type RunId } from '@holdfast/engine';
+import {
+  BackupError,
+  InvalidInputError,
+  isOfKind,
+  newId,
+  type ResourceArn,
+  type RunId,
+  UnknownNameError,
+} from '@holdfast/engine';
 import {
   type DeployedConfiguration,
   isImageKind,
@@ -15,7 +23,9 @@ import { documentAnswer } from '../terminal/answer.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { getDeployedPlans, resolvePlan } from '../names/deployed-plans.ts';
+import { isArn } from '../names/resolve.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
+import { findNearest } from '../terminal/nearest.ts';
 import { shortNameOf } from '../terminal/text.ts';
 
 const Protected = documentAnswer(
@@ -64,11 +74,18 @@ export const protectCommand = defineCommand({
       throw new InvalidInputError(
         `${arn} is not a bucket, an instance or a volume; "holdfast coverage" says what cannot be backed up`,
       );
-    if ((await connection.inventory.findOwn()).has(arn))
+    const own = await connection.inventory.findOwn();
+    if (own.has(arn))
       throw new InvalidInputError(
         `${arn} belongs to this deployment; its own data is not backed up into itself`,
       );
-    const facts = await connection.tags.look(arn);
+    const facts = await connection.tags.look(arn).catch(async (error: unknown) => {
+      if (!isOfKind(error, 'unknown')) throw error;
+      const near = await findNear(name, kind, own, connection, context.signal);
+      throw near === undefined
+        ? error
+        : new UnknownNameError(`${error.message}; did you mean ${near}?`, { cause: error });
+    });
     const { tagKey } = sources;
     const wanted: Wanted = { arn, kind, plan, tagKey, before: facts.tags[tagKey] };
     const obstacles = obstaclesOf(wanted, facts, sources);
@@ -92,6 +109,29 @@ export const protectCommand = defineCommand({
     return say(wanted, { backup, done: true }, started, context);
   },
 });
+
+/**
+ * The resource of a kind that was probably meant by a name; `undefined` also where the caller may not list, as no right
+ * to that is needed for anything else.
+ */
+async function findNear(
+  name: string,
+  kind: ResourceKind,
+  own: ReadonlySet<ResourceArn>,
+  { inventory, sources }: Connection,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const arns: ResourceArn[] = [];
+  try {
+    const items = inventory.list(isImageKind(kind) ? 'machines' : 'buckets', signal);
+    for await (const { arn, consistsOf = [] } of items) arns.push(arn, ...consistsOf);
+  } catch (error) {
+    if (!isOfKind(error, 'denied', 'unavailable')) throw error;
+    return undefined;
+  }
+  const candidates = arns.filter((arn) => sources.kindOf(arn) === kind && !own.has(arn));
+  return findNearest(name, isArn(name) ? candidates : candidates.map(shortNameOf));
+}
 
 /** Reasons why functions could not read it, each with its remedy. Policies of the bucket and the keys are not evaluated. */
 function obstaclesOf(

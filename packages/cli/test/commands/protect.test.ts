@@ -1,4 +1,4 @@
-import { AccessDeniedError } from '@holdfast/engine';
+import { AccessDeniedError, type ResourceArn } from '@holdfast/engine';
 import { beforeEach, expect, test } from 'vitest';
 import { bucketArn, CliUnderTest, dailyPlan, volumeArn } from '../cli-under-test.ts';
 
@@ -135,6 +135,36 @@ test('a key matters for a volume only where its blocks are read', async () => {
 
   expect((await cli.run('protect', volumeArn, '--plan', 'vault')).code).toBe(2);
   expect((await cli.run('protect', volumeArn, '--plan', 'snapshots')).code).toBe(0);
+});
+
+test('names the bucket, instance or volume that was probably meant, which has to be of the same kind and not its own', async () => {
+  const instance = 'arn:aws:ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0' as ResourceArn;
+  const mistyped = `${volumeArn.slice(0, -1)}f` as ResourceArn;
+  cli.kinds.set(volumeArn, 'ebs-volume').set(mistyped, 'ebs-volume').set(instance, 'ec2-instance');
+  cli.inventory.buckets = [
+    { arn: 'arn:aws:s3:::vault-bucket' as ResourceArn, kind: 's3-bucket' },
+    { arn: bucketArn, kind: 's3-bucket' },
+  ];
+  cli.inventory.machines = [{ arn: instance, kind: 'ec2-instance', consistsOf: [volumeArn] }];
+  const told = async (name: string) => {
+    const { code, err } = await cli.run('protect', name, '--plan', 'daily');
+    expect(code).toBe(3);
+    return err.trim();
+  };
+
+  expect(await told('fotos')).toBe('holdfast: there is no arn:aws:s3:::fotos; did you mean photos?');
+  expect(await told('vault-buckets')).toBe('holdfast: there is no arn:aws:s3:::vault-buckets');
+  expect(await told(`${bucketArn}s`)).toContain(`; did you mean ${bucketArn}?`);
+  expect(await told(mistyped)).toContain(`; did you mean ${volumeArn}?`);
+});
+
+test('names no other bucket to those who may not list them', async () => {
+  cli.inventory.buckets = new AccessDeniedError('s3:ListAllMyBuckets was refused');
+
+  const { code, err } = await cli.run('protect', 'fotos', '--plan', 'daily');
+
+  expect(err).toBe('holdfast: there is no arn:aws:s3:::fotos\n');
+  expect(code).toBe(3);
 });
 
 test.for([
