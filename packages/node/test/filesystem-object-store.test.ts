@@ -7,7 +7,7 @@ import { allOf, FakeClock, objectStoreContract, SeededRandom } from '@holdfast/e
 import { expect, test, vi } from 'vitest';
 
 import { FilesystemObjectStore, systemClock, systemRandom } from '../src/index.ts';
-import { recordPathOf } from '../src/store/object-layout.ts';
+import { besidesMarkOf, recordPathOf } from '../src/store/object-layout.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 const until = new Date('2030-01-01T00:00:00Z');
@@ -43,6 +43,9 @@ objectStoreContract({
         await mkdir(record, { recursive: true });
         await writeFile(path.join(record, `version-${versionId}-${Date.now() + planted}`), '');
         await writeFile(path.join(record, `data-${versionId}`), body);
+        const mark = besidesMarkOf(root, name);
+        await mkdir(path.dirname(mark), { recursive: true });
+        await writeFile(mark, '');
         return versionId;
       },
       // A directory has no delete markers: nobody can hide a name without deleting it.

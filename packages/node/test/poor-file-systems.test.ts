@@ -1,30 +1,15 @@
 import fs from 'node:fs';
 import promises from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { DirectorySource, FilesystemObjectStore } from '../src/index.ts';
 import { DirectoryWorkStore } from '../src/store/directory-work-store.ts';
 import { SqliteCatalog } from '../src/catalog/sqlite-catalog.ts';
+import { replaceCall } from './replace-call.ts';
 import { makeSource, paths } from './source-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
-
-/** Puts a call of the file system's in the place of Node's for the running test, wherever it is used. */
-function replaceCall<Module extends object, Name extends keyof Module>(
-  module: Module,
-  name: Name,
-  call: Module[Name],
-): void {
-  const before = module[name];
-  module[name] = call;
-  syncBuiltinESMExports();
-  onTestFinished(() => {
-    module[name] = before;
-    syncBuiltinESMExports();
-  });
-}
 
 const refused = async (): Promise<never> => {
   await Promise.resolve();

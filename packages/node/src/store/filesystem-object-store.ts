@@ -32,6 +32,7 @@ import { listObjectNames } from './list-object-names.ts';
 import { bodyBytes, bodyParts, readStretch, writeParts } from './object-file.ts';
 import { checkPutOptions, objectPathOf, privateDirectory } from './object-layout.ts';
 import { ObjectLocator, stateOf, versionOf } from './object-locator.ts';
+import type { ObjectRecord } from './object-record.ts';
 import { syncDirectory } from './sync-directory.ts';
 
 const versionIdDigits = 16;
@@ -248,7 +249,7 @@ export class FilesystemObjectStore implements ObjectStore {
     if (!claimed.value) throw new ObjectExistsError(name);
     try {
       if (flushed.status === 'rejected') throw flushed.reason;
-      await this.#moveToName(name, written, record.dataPath(version.versionId));
+      await this.#moveToName(name, written, record, version.versionId);
     } catch (error) {
       await record.forget(version.versionId);
       throw error;
@@ -261,7 +262,7 @@ export class FilesystemObjectStore implements ObjectStore {
    * anything there; moving needs no hard links, which many file systems lack. A file that somebody put there past the
    * store before is refused.
    */
-  async #moveToName(name: string, written: string, besides: string): Promise<void> {
+  async #moveToName(name: string, written: string, record: ObjectRecord, versionId: string): Promise<void> {
     const target = this.#objects.filePath(name);
     try {
       if (await this.#objects.hasFile(name)) throw new ObjectExistsError(name);
@@ -273,8 +274,7 @@ export class FilesystemObjectStore implements ObjectStore {
       const code = errnoOf(error);
       // Names below this one have a directory in its place, which is never empty for long.
       if (code !== 'ENOTDIR' && code !== 'EISDIR' && code !== 'EEXIST' && code !== 'ENOTEMPTY') throw error;
-      await rename(written, besides);
-      if (this.#durable) await syncDirectory(path.dirname(besides));
+      await record.takeBytes(written, versionId);
     }
   }
 

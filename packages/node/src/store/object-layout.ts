@@ -9,19 +9,26 @@ export const privateDirectory = '.holdfast';
 const encodedBytesMost = 255;
 
 /**
- * The path of an object below the store's root: its name, as it is.
- * @throws {@link InvalidInputError} the name cannot be a path here: it is empty, has an empty, `.` or `..` part or a NUL,
- *   is too long for a file name once it is percent-encoded, or lies in the store's private directory.
+ * Tells that a name can be a path here: it is not empty, has no empty, `.` or `..` part and no NUL, is not too long for a
+ * file name once it is percent-encoded, and does not lie in the store's private directory.
  */
-export function objectPathOf(name: string): string {
+export function isObjectName(name: string): boolean {
   const parts = name.split('/');
-  const usable =
+  return (
     name.isWellFormed() &&
     !name.includes('\0') &&
     parts[0] !== privateDirectory &&
     parts.every((part) => part !== '' && part !== '.' && part !== '..') &&
-    encodeURIComponent(name).length <= encodedBytesMost;
-  if (!usable) {
+    encodeURIComponent(name).length <= encodedBytesMost
+  );
+}
+
+/**
+ * The path of an object below the store's root: its name, as it is.
+ * @throws {@link InvalidInputError} the name cannot be a path here.
+ */
+export function objectPathOf(name: string): string {
+  if (!isObjectName(name)) {
     throw new InvalidInputError(
       `object name ${JSON.stringify(name)} cannot be a path in a directory store; use parts other than "", "." and "..", ` +
         `at most ${encodedBytesMost} bytes percent-encoded, not below ${privateDirectory}`,
@@ -30,13 +37,22 @@ export function objectPathOf(name: string): string {
   return name;
 }
 
-export function recordsPathOf(root: string): string {
-  return path.join(root, privateDirectory, 'versions');
+/**
+ * Path of an object's record: a directory named like the object, percent-encoded. All of them lie in one directory,
+ * which has as many names as the store has objects: it is never listed.
+ */
+export function recordPathOf(root: string, name: string): string {
+  return path.join(root, privateDirectory, 'versions', encodeURIComponent(objectPathOf(name)));
 }
 
-/** Path of an object's record: a directory named like the object, percent-encoded so that all of them lie in one. */
-export function recordPathOf(root: string, name: string): string {
-  return path.join(recordsPathOf(root), encodeURIComponent(objectPathOf(name)));
+/** Directory of the marks of {@link besidesMarkOf}; missing while there is none. */
+export function besidesPathOf(root: string): string {
+  return path.join(root, privateDirectory, 'besides');
+}
+
+/** Path of the mark of an object whose bytes lie in its record: an empty file, by which a listing finds the object. */
+export function besidesMarkOf(root: string, name: string): string {
+  return path.join(besidesPathOf(root), encodeURIComponent(objectPathOf(name)));
 }
 
 /** @throws {@link InvalidInputError} the lock's date or the storage class cannot be written down. */

@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { ObjectLock } from '@holdfast/engine';
 
 import { errnoOf, isMissing } from '../errno.ts';
 import { makeDirectories } from '../target/make-directories.ts';
-import { recordPathOf } from './object-layout.ts';
+import { besidesMarkOf, recordPathOf } from './object-layout.ts';
 import { syncDirectory } from './sync-directory.ts';
 
 export interface RecordedVersion {
@@ -57,16 +57,19 @@ function findLatestLock(files: readonly string[], versionId: string): ObjectLock
  * - `lock-<id>-<seconds since 1970>-<mode>`, empty, for each lock that a version was ever given: the latest counts, so
  *   any number of processes can add one at once, and none of them can make it earlier;
  * - `hold-<id>`, empty, for each version whose legal hold is on;
- * - `data-<id>`, a version's bytes where they are not in the file that is named like the object.
+ * - `data-<id>`, a version's bytes where they are not in the file that is named like the object. Such an object has a
+ *   mark beside the records ({@link besidesMarkOf}).
  *
  * Facts are in the names, so none is ever half written.
  */
 export class ObjectRecord {
   readonly #path: string;
+  readonly #mark: string;
   readonly #durable: boolean;
 
   constructor(root: string, name: string, durable: boolean) {
     this.#path = recordPathOf(root, name);
+    this.#mark = besidesMarkOf(root, name);
     this.#durable = durable;
   }
 
@@ -139,11 +142,24 @@ export class ObjectRecord {
     return path.join(this.#path, `data-${versionId}`);
   }
 
+  /** Moves a version's bytes into the record, where no file can be named like the object. */
+  async takeBytes(written: string, versionId: string): Promise<void> {
+    makeDirectories(path.dirname(this.#mark));
+    await writeFile(this.#mark, '');
+    if (this.#durable) await syncDirectory(path.dirname(this.#mark));
+    await rename(written, this.dataPath(versionId));
+    if (this.#durable) await syncDirectory(this.#path);
+  }
+
   /** Forgets a version, and with the last one the object. */
   async forget(versionId: string): Promise<void> {
+    const left: string[] = [];
     for (const file of await this.#files()) {
       if (file.split('-')[1] === versionId) await rm(path.join(this.#path, file), { force: true });
+      else left.push(file);
     }
+    // While the name is taken: else the mark could be the one of who takes it next.
+    if (!left.some((file) => file.startsWith('data-'))) await rm(this.#mark, { force: true });
     try {
       await rmdir(this.#path);
     } catch (error) {
