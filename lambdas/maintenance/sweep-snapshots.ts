@@ -1,9 +1,9 @@
 import type { Ec2Snapshot } from '@holdfast/aws';
 import {
+  ExpiryPlace,
   findHeir,
   findSnapshotNeeds,
   isKept,
-  ListedExpiry,
   workThrough,
   type Catalog,
   type PointRow,
@@ -39,7 +39,7 @@ const SweepInput = z.object({
 
 const SweepState = z.object({
   /** Last point that has been looked at. */
-  point: ListedExpiry.optional(),
+  point: ExpiryPlace.optional(),
   /** Last run whose snapshots have been looked at, in the order of ids; points come first. */
   run: z.string(),
   ...partOf('snapshots', z.int()),

@@ -274,7 +274,6 @@ export { largestUploadBytes, PartBuffer } from './packs/part-uploader.ts';
 export { ReconcilePlace, reconcilePoints } from './maintenance/reconcile-points.ts';
 export {
   addRenewals,
-  ListedExpiry,
   listResourcesToRenew,
   noRenewals,
   renewResource,

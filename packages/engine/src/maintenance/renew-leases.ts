@@ -10,7 +10,7 @@ import type { Plans } from '../model/plan.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import type { Catalog, CatalogReader } from '../ports/catalog/catalog.ts';
 import { sweepPartitions } from '../ports/catalog/packs.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
+import { ExpiryPlace, type PointRow } from '../ports/catalog/points.ts';
 import type { RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 import { ifThere } from '../if-there.ts';
@@ -83,17 +83,11 @@ export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
   };
 }
 
-/** A point's place in the lists of those whose retention ends, as a call leaves it to the next one. */
-export const ListedExpiry = z.object({
-  pointId: z.string().transform((text) => text as PointId),
-  expiresAt: z.coerce.date(),
-});
-
 /** Resources that were found so far, in the points that expire soon, then in the held ones. Plain JSON. */
 export const ToRenew = z.object({
   arns: z.array(resourceArn),
   /** The last point that was listed of those that expire soon. */
-  expiryAfter: ListedExpiry.optional(),
+  expiryAfter: ExpiryPlace.optional(),
   /** The last held point that was listed. */
   heldAfter: z
     .string()

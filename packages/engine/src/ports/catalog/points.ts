@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { UnreadCounts } from '../../points/unread-facts.ts';
 import type { HoldId, PointId, ResourceArn, RunId } from '../../ids.ts';
 import type { BackupType } from '../../model/backup-type.ts';
@@ -73,8 +74,12 @@ export interface PointRow {
   readonly holds?: readonly HoldId[];
 }
 
-/** A point's place in the lists of those whose retention ends. */
-export type ExpiryPlace = Pick<PointRow, 'pointId' | 'expiresAt'>;
+/** A point's place in the lists of those whose retention ends, as a call leaves it to the next one. */
+export const ExpiryPlace = z.object({
+  pointId: z.string().transform((text) => text as PointId),
+  expiresAt: z.coerce.date(),
+});
+export type ExpiryPlace = Readonly<z.infer<typeof ExpiryPlace>>;
 
 export interface Points {
   /**
