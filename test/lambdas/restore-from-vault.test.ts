@@ -1,116 +1,31 @@
-import { type ResourceArn, TargetUnavailableError } from '@holdfast/engine';
-import { FakeClock, putImagePoint, SeededRandom } from '@holdfast/engine/testing';
+import { TargetUnavailableError } from '@holdfast/engine';
+import { putImagePoint } from '@holdfast/engine/testing';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { PlanRestoreOutput } from '../../lambdas/restore/plan-restore.ts';
+import { NO_TIME, PLENTY, readJson } from './support/deployment.ts';
 import {
-  type Deployment,
-  makeDeployment,
-  NO_TIME,
-  PLENTY,
-  readJson,
-  untilDone,
-} from './support/deployment.ts';
-import { makeVolume, MemoryImages } from './support/memory-images.ts';
-import { endRestore, makeRestoring, type Restoring, restoresOnTheLog } from './support/restoring.ts';
+  EXECUTION,
+  first,
+  type ImageScene,
+  INSTANCE,
+  KEY,
+  makeImageScene,
+  second,
+  seedsOf,
+  target,
+} from './support/image-scene.ts';
+import { endRestore, restoresOnTheLog } from './support/restoring.ts';
 
-const EXECUTION = 'arn:aws:states:us-east-1:111122223333:execution:restore:one';
-const INSTANCE = 'arn:aws:ec2:us-east-1:111122223333:instance/i-1' as ResourceArn;
-const KEY = 'arn:aws:kms:us-east-1:111122223333:key/k1';
-const blockBytes = 4096;
-const volumeBlocks = 60;
-const target = { volumes: { availabilityZone: 'us-east-1a' } };
-
-const machine = {
-  ...new MemoryImages(new FakeClock()).machine,
-  subnetId: 'subnet-1',
-  rootDeviceName: '/dev/xvda',
-  volumes: [
-    makeVolume('vol-1', { device: '/dev/xvda', sizeGiB: 1, encrypted: true, kmsKeyId: KEY }),
-    makeVolume('vol-2', { device: '/dev/xvdb', sizeGiB: 1 }),
-  ],
-};
-
-/** Content by block; the same number is the same content. */
-type Blocks = Readonly<Record<number, number>>;
-const first: Blocks = { 0: 1, 7: 2, 8: 3, 59: 4 };
-const second: Blocks = { 3: 5 };
-
-function blockOf(seed: number): Uint8Array {
-  return new SeededRandom(`block ${seed}`).bytes(blockBytes);
-}
-
-function contentOf(blocks: Blocks): Uint8Array {
-  const content = new Uint8Array(volumeBlocks * blockBytes);
-  for (const [index, seed] of Object.entries(blocks)) content.set(blockOf(seed), Number(index) * blockBytes);
-  return content;
-}
-
-let deployment: Deployment;
-let pointOf: (recorded: Readonly<Record<string, unknown>>) => Promise<string>;
-let restoring: Restoring;
-let images: MemoryImages;
-let point: string;
+let deployment: ImageScene['deployment'];
+let images: ImageScene['images'];
+let restoring: ImageScene['restoring'];
+let point: ImageScene['point'];
+let plan: ImageScene['plan'];
+let write: ImageScene['write'];
+let restore: ImageScene['restore'];
 
 beforeEach(async () => {
-  deployment = makeDeployment();
-  images = new MemoryImages(deployment.clock);
-  restoring = makeRestoring(deployment, images);
-  const services = { ...deployment.services, lockMode: 'governance' as const };
-  pointOf = async (recorded) => {
-    const root = await putImagePoint(services, {
-      arn: INSTANCE,
-      volumes: [
-        {
-          volume: 'vol-1',
-          content: contentOf(first),
-          blockBytes,
-          record: { encrypted: true, device: '/dev/xvda' },
-        },
-        { volume: 'vol-2', content: contentOf(second), blockBytes },
-      ],
-      machine: recorded,
-    });
-    return root.point;
-  };
-  point = await pointOf(machine);
+  ({ deployment, images, restoring, point, plan, write, restore } = await makeImageScene());
 });
-
-async function plan(request: object = {}) {
-  return restoring.planRestore({ request: { point, target, ...request }, execution: EXECUTION }, PLENTY);
-}
-
-/** Writes the snapshots of a plan as the restore machine does. */
-async function write(planned: PlanRestoreOutput, context = PLENTY) {
-  const { restoreId } = planned;
-  await restoring.startSnapshots({ restoreId }, PLENTY);
-  const shards = (await readJson(deployment.work, planned.shards.key)) as unknown[];
-  for (const shard of shards)
-    await untilDone(async () => restoring.writeBlocks({ restoreId, shard }, context));
-  let state: unknown;
-  for (let done = false; !done;)
-    ({ done, state } = await restoring.completeSnapshots({ restoreId, pollSeconds: 5, state }, PLENTY));
-  return new Map(images.written.snapshots);
-}
-
-/** Does for volumes what the restore machine does. */
-async function restore(request: object = {}, context = PLENTY) {
-  const planned = await plan(request);
-  const { restoreId } = planned;
-  const written = await write(planned, context);
-  while (!(await restoring.restoreVolumes({ restoreId, pollSeconds: 5 }, PLENTY)).done);
-  const report = await endRestore(restoring, { execution: EXECUTION, restoreId });
-  return { planned, report, written };
-}
-
-function seedsOf(blocks: ReadonlyMap<number, Uint8Array>, zeros = 0): Blocks {
-  const seeds = [1, 2, 3, 4, 5, 6, 7];
-  return Object.fromEntries(
-    [...blocks].map(([index, bytes]) => [
-      index,
-      seeds.find((seed) => Buffer.compare(blockOf(seed), bytes) === 0) ?? zeros,
-    ]),
-  );
-}
 
 test('volumes come out of the vault when no snapshot of them is left, each block as it was', async () => {
   const { planned, report, written } = await restore();
@@ -376,79 +291,6 @@ describe('a restore that fails', () => {
   });
 });
 
-/** A snapshot of a volume as it is now. */
-function plantParent(blocks: Blocks, volumeId = 'vol-1'): string {
-  const { blocks: source } = restoring;
-  const volume = source.makeVolume(volumeBlocks * blockBytes);
-  for (const [index, seed] of Object.entries(blocks)) source.write(volume, Number(index), blockOf(seed));
-  source.write(volume, 20, new Uint8Array(blockBytes));
-  const snapshot = source.takeSnapshot(volume);
-  images.plant({ snapshotId: snapshot, volumeId, encrypted: true, kmsKeyId: KEY });
-  return snapshot;
-}
-
-const deltaFrom = (...snapshots: string[]) => ({
-  target: { volumes: { ...target.volumes, deltaFrom: snapshots } },
-});
-
-describe('a delta', () => {
-  test('writes the blocks that differ, zeros for those that are new, and nothing else', async () => {
-    const parent = plantParent({ 0: 1, 7: 6, 8: 3, 30: 7 });
-
-    const { report, written } = await restore(deltaFrom(parent));
-
-    const [one, other] = written.values();
-    expect(one?.order).toMatchObject({ parent });
-    expect(seedsOf(one?.blocks ?? new Map())).toEqual({ 7: 2, 30: 0, 59: 4 });
-    expect(other?.order.parent).toBeUndefined();
-    expect(report.volumes?.map(({ from }) => from)).toEqual(['delta', 'vault']);
-    // The parent is not the restore's.
-    expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual([parent]);
-  });
-
-  test('of several volumes writes of each what differs from its own snapshot', async () => {
-    const [one, other] = [plantParent({ ...first, 7: 6 }), plantParent({ 5: 1 }, 'vol-2')];
-
-    const { planned, report, written } = await restore(deltaFrom(one, other));
-
-    expect(planned.quote).toMatchObject({ blocks: 5, comparedBlocks: 2 ** 12 });
-    expect(report.volumes?.map(({ from }) => from)).toEqual(['delta', 'delta']);
-    const orders = [...written.values()];
-    expect(orders.map(({ order }) => order.parent)).toEqual([one, other]);
-    expect(seedsOf(orders[0]?.blocks ?? new Map())).toEqual({ 7: 2 });
-    expect(seedsOf(orders[1]?.blocks ?? new Map())).toEqual({ ...second, 5: 0 });
-  });
-
-  test('of two snapshots of one volume is refused', async () => {
-    const asked = deltaFrom(plantParent(first), plantParent(first));
-
-    await expect(plan(asked)).rejects.toThrow(
-      /^"deltaFrom" names snap-.* and snap-.*, both of volume vol-1;/,
-    );
-  });
-
-  test('of a volume that is as it was writes nothing', async () => {
-    const { written } = await restore(deltaFrom(plantParent(first)));
-
-    expect([...written.values()][0]?.blocks.size).toBe(0);
-  });
-
-  test.for([
-    ['is no snapshot of this account and region', {}],
-    ['is in state pending', { state: 'pending' }],
-    ['is of volume vol-9, which the point has not: it has vol-1, vol-2', { volumeId: 'vol-9' }],
-    ['has 2 GiB, more than the 1 that the volume had', { sizeGiB: 2 }],
-    ['is not encrypted, and the volume was', { encrypted: false }],
-  ] as const)('is refused before anything is made when its snapshot %s', async ([why, fields]) => {
-    const snapshotId = 'snap-0123456789abcdef0';
-    if (Object.keys(fields).length > 0) images.plant({ snapshotId, ...fields });
-
-    await expect(plan(deltaFrom(snapshotId))).rejects.toThrow(
-      `"deltaFrom" ${snapshotId} ${why}; name a complete snapshot`,
-    );
-  });
-});
-
 test('a plan that runs out of time is gone on with, from where it was', async () => {
   const content = new Uint8Array(9_000 * 512).fill(1);
   const services = { ...deployment.services, lockMode: 'governance' as const };
@@ -466,116 +308,4 @@ test('a plan that runs out of time is gone on with, from where it was', async ()
 
   expect(planned).toMatchObject({ mode: 'blocks', shards: { count: 5 } });
   expect(turns).toBeGreaterThan(2);
-});
-
-const launch = async ({ restoreId }: PlanRestoreOutput) =>
-  restoring.launchInstance({ restoreId, pollSeconds: 15 }, PLENTY);
-
-describe('a machine whose snapshots are gone', () => {
-  const instance = { target: { instance: {} } };
-  const ami = { target: { ami: { name: 'web of March' } } };
-
-  test('is launched from what is written out of the vault, which goes when it runs', async () => {
-    const planned = await plan(instance);
-    await launch(planned);
-    const written = await write(planned);
-    const { done } = await launch(planned);
-    const report = await endRestore(restoring, { execution: EXECUTION, restoreId: planned.restoreId });
-
-    expect(planned).toMatchObject({
-      mode: 'blocks',
-      next: 'instance',
-      quote: { volumes: 2, written: 2, blocks: 5 },
-    });
-    expect([...written.values()].map(({ blocks }) => seedsOf(blocks))).toEqual([first, second]);
-    expect(done).toBe(true);
-    expect(restoring.launches.registered[0]?.BlockDeviceMappings?.map(({ Ebs }) => Ebs?.SnapshotId)).toEqual([
-      ...written.keys(),
-    ]);
-    expect(report).toMatchObject({
-      state: 'completed',
-      volumes: [
-        { sourceVolumeId: 'vol-1', from: 'vault', keyId: KEY },
-        { sourceVolumeId: 'vol-2', from: 'vault' },
-      ],
-      ami: { isKept: false },
-    });
-    expect(report.ami?.snapshots).toBeUndefined();
-    expect([images.written.snapshots.size, restoring.launches.images.size]).toEqual([0, 0]);
-  });
-
-  test('is launched from a snapshot that is left, which stays, and one that is written', async () => {
-    images.plant({ snapshotId: 'snap-1', volumeId: 'vol-1' });
-    const planned = await plan(instance);
-    const [written] = (await write(planned)).keys();
-
-    await launch(planned);
-    const report = await endRestore(restoring, { execution: EXECUTION, restoreId: planned.restoreId });
-
-    expect(report.volumes).toMatchObject([
-      { snapshotId: 'snap-1', from: 'snapshot' },
-      { snapshotId: written, from: 'vault' },
-    ]);
-    expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['snap-1']);
-  });
-
-  test('is refused before anything is written when something stands in the way', async () => {
-    restoring.launches.facts = { ...restoring.launches.facts, groups: new Map() };
-    const planned = await plan(instance);
-
-    await expect(launch(planned)).rejects.toMatchObject({ name: 'LaunchRefusedError' });
-    expect(images.written.snapshots.size).toBe(0);
-  });
-
-  test.for([['instance', instance] as const, ['AMI', ami] as const])(
-    'with a license is refused as an %s before anything is written, as what is written has none',
-    async ([, request]) => {
-      const licensed = await pointOf({ ...machine, platform: 'Windows' });
-      const planned = await plan({ ...request, point: licensed });
-
-      await expect(launch(planned)).rejects.toMatchObject({
-        name: 'LaunchRefusedError',
-        message: expect.stringContaining('is not billed as Windows'),
-      });
-    },
-  );
-
-  test('is asked for by a dry run without a snapshot', async () => {
-    const planned = await plan({ ...instance, dryRun: true });
-
-    const { check } = await launch(planned);
-
-    expect(planned).toMatchObject({ mode: 'check-instance', quote: { written: 2, blocks: 5 } });
-    expect(check).toMatchObject({
-      problems: [],
-      unknown: [
-        'whether an AMI can be registered: snapshots are written out of the vault first',
-        expect.stringContaining('capacity'),
-      ],
-    });
-    expect(images.written.snapshots.size).toBe(0);
-  });
-
-  test('leaves the snapshots of an AMI that is kept, and the report names them', async () => {
-    const planned = await plan(ami);
-    const written = await write(planned);
-    await launch(planned);
-    const report = await endRestore(restoring, { execution: EXECUTION, restoreId: planned.restoreId });
-
-    expect(report.ami).toMatchObject({ name: 'web of March', isKept: true, snapshots: [...written.keys()] });
-    expect([...images.written.snapshots.keys()]).toEqual([...written.keys()]);
-  });
-
-  test.for([['instance', instance] as const, ['AMI', ami] as const])(
-    'leaves no snapshot when its restore as an %s fails',
-    async ([, request]) => {
-      const planned = await plan(request);
-      await write(planned);
-      const error = { Error: 'InstanceFailedError', Cause: 'no capacity' };
-
-      await endRestore(restoring, { execution: EXECUTION, restoreId: planned.restoreId, error });
-
-      expect(images.written.snapshots.size).toBe(0);
-    },
-  );
 });
