@@ -1,77 +1,41 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
-  cacheBlocks,
-  checkFileSystem,
-  type FileNode,
-  type FileSystem,
-  findPath,
-  openFileSystem,
-  walkTree,
-} from '../../src/index.ts';
-import {
   attributeAt,
   attributeList,
   changeMended,
-  indexRoot,
   type MadeAttribute,
   recordAt,
-  writeIndexBlock,
   writeRecord,
 } from '../support/ntfs-records.ts';
-import { unpackImage } from '../support/ntfsprogs.ts';
-import { bytesSource, CountingSource } from '../support/sources.ts';
 import { text } from './everything.ts';
+import {
+  clusterBytes,
+  content,
+  damaged,
+  findIn,
+  freeCluster,
+  openImage,
+  readFrom,
+  unpackSmallImage,
+  type SmallImage,
+} from './small-image.ts';
 
-const clusterBytes = 1024;
-/** Clusters that nothing has, up to the end. */
-const freeCluster = 1900;
-const damaged = { name: 'DiskDamagedError' };
-
-let original: Buffer;
-/** Records of files of the image, by their paths. */
-const records: Record<string, number> = {};
+let small: SmallImage;
 let image: Buffer;
 
 beforeAll(async () => {
-  original = unpackImage('small');
-  const fileSystem = await openFileSystem(bytesSource(original));
-  for (const name of [
-    'a',
-    'a/tiny',
-    'many',
-    'many/file number 1',
-    'many/file number 2',
-    'sparse',
-    'packed/text',
-  ])
-    records[name] = ((await findPath(fileSystem, Buffer.from(name)))?.id ?? 0) % 2 ** 32;
+  small = await unpackSmallImage();
 });
 beforeEach(() => {
-  image = Buffer.from(original);
+  image = Buffer.from(small.original);
 });
 
-const record = (name: string): number => records[name] ?? 0;
-
+const record = (name: keyof SmallImage['records']): number => small.records[name];
 const tiny = (): number => record('a/tiny');
 const other = (): number => record('many/file number 1');
-const folder = (): number => record('a');
-
-async function open(): Promise<{ readonly fileSystem: FileSystem; readonly source: CountingSource }> {
-  const source = new CountingSource(bytesSource(image));
-  return { fileSystem: await openFileSystem(cacheBlocks(source)), source };
-}
-
-async function find(name: string): Promise<FileNode> {
-  const node = await findPath((await open()).fileSystem, Buffer.from(name));
-  if (node === undefined) throw new Error(`${name} is not there`);
-  return node;
-}
-
-async function read(name: string): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync((await find(name)).read()));
-}
-
-const content = (attribute: Partial<MadeAttribute>): MadeAttribute => ({ type: 0x80, ...attribute });
+const open = async () => openImage(image);
+const find = async (name: string) => findIn(image, name);
+const read = async (name: string) => readFrom(image, name);
 
 describe('records', () => {
   test('that were not written as a whole are damaged, and named', async () => {
@@ -282,240 +246,4 @@ describe('the master file table', () => {
     expect(fileSystem.facts.isClean).toBe(false);
     expect((await read('a/text')).equals(text(5000))).toBe(true);
   });
-});
-
-describe('indexes', () => {
-  const blocks: MadeAttribute = { type: 0xa0, name: '$I30', runs: [[80, freeCluster]] };
-  const allUsed: MadeAttribute = { type: 0xb0, name: '$I30', value: Buffer.alloc(8, 0xff) };
-
-  test('of a block that names itself are read without it', async () => {
-    for (let block = 0; block < 20; block += 1)
-      writeIndexBlock(image, freeCluster + 4 * block, 4 * block, [{}]);
-    writeIndexBlock(image, freeCluster, 0, [{ name: 'm', record: tiny(), child: 0 }, { child: 0 }]);
-    const root = indexRoot(image, [{ child: 0 }]);
-    writeRecord(image, folder(), [root, blocks, allUsed], { directory: true });
-    const { fileSystem, source } = await open();
-    const node = await findPath(fileSystem, Buffer.from('a'));
-    source.reads = 0;
-
-    expect((await node?.find(Buffer.from('m')))?.kind).toBe('file');
-    expect(await node?.find(Buffer.from('other'))).toBeUndefined();
-    expect(source.reads).toBeLessThan(10);
-  });
-
-  test('of great depth are read without them', async () => {
-    for (let block = 0; block < 20; block += 1)
-      writeIndexBlock(image, freeCluster + 4 * block, 4 * block, [
-        block === 19 ? { name: 'deepest', record: tiny() } : { child: 4 * (block + 1) },
-        {},
-      ]);
-    for (let block = 0; block < 19; block += 1)
-      writeIndexBlock(image, freeCluster + 4 * block, 4 * block, [{ child: 4 * (block + 1) }]);
-    const root = indexRoot(image, [{ child: 0 }]);
-    writeRecord(image, folder(), [root, blocks, allUsed], { directory: true });
-
-    expect((await find('a/deepest')).kind).toBe('file');
-    expect((await find('a/DEEPEST')).kind).toBe('file');
-  });
-
-  test('that lead to each block in many ways are followed in none', async () => {
-    for (let block = 0; block < 20; block += 1)
-      writeIndexBlock(
-        image,
-        freeCluster + 4 * block,
-        4 * block,
-        Array.from({ length: 20 }, (_, entry) => ({
-          ...(entry < 19 && { name: 'same', record: tiny() }),
-          ...(block < 19 && { child: 4 * (block + 1) }),
-        })),
-      );
-    writeRecord(image, folder(), [indexRoot(image, [{ child: 0 }]), blocks, allUsed], { directory: true });
-    const { fileSystem, source } = await open();
-    const node = await findPath(fileSystem, Buffer.from('a'));
-    source.reads = 0;
-
-    expect((await node?.find(Buffer.from('same')))?.kind).toBe('file');
-    expect(await node?.find(Buffer.from('SAME'))).toBeDefined();
-    expect(source.reads).toBeLessThan(10);
-  });
-
-  test('are followed without the table of capital letters, but for names in another case', async () => {
-    image.writeUInt16LE(0xdead, recordAt(image, 10) + 510);
-    const { fileSystem } = await open();
-
-    expect((await findPath(fileSystem, Buffer.from('many/file number 77')))?.kind).toBe('file');
-    expect(await findPath(fileSystem, Buffer.from('MANY/file number 77'))).toBeUndefined();
-    expect(fileSystem.notices).toEqual([expect.stringContaining('names are found in their own case alone')]);
-  });
-
-  test('that say of petabytes of blocks are damaged', async () => {
-    const holes = { type: 0xa0, name: '$I30', runs: [[2 ** 31 - 1]], bytes: 2 ** 50 } as const;
-    writeRecord(image, folder(), [indexRoot(image, [{ child: 0 }]), holes, allUsed], { directory: true });
-
-    await expect(Array.fromAsync((await find('a')).list())).rejects.toThrow('more than the file system');
-  });
-
-  test('that contain their own directory, or one above, are entered once, and told of', async () => {
-    const root = indexRoot(image, [{ name: 'me', record: folder() }, { name: 'top', record: 5 }, {}]);
-    writeRecord(image, folder(), [root], { directory: true });
-    const { fileSystem } = await open();
-
-    const steps = await Array.fromAsync(walkTree(fileSystem, await fileSystem.root()));
-    const errors = steps.filter(({ error }) => error !== undefined);
-
-    // The root has a first record: it is not listed, wherever it is named.
-    expect(errors.map((step) => Buffer.from(step.path).toString())).toEqual(['a/me']);
-    expect(errors[0]?.error).toMatchObject(damaged);
-  });
-
-  test('with names that no system can have written cost those alone', async () => {
-    const root = indexRoot(image, [{ name: '../x', record: tiny() }, { name: 'fine', record: tiny() }, {}]);
-    writeRecord(image, folder(), [root], { directory: true });
-    const names: string[] = [];
-    const list = async (): Promise<void> => {
-      for await (const { name } of (await find('a')).list()) names.push(Buffer.from(name).toString());
-    };
-
-    await expect(list()).rejects.toMatchObject(damaged);
-    expect(names).toEqual(['fine']);
-  });
-
-  test.each<[string, (entry: Buffer) => void]>([
-    ['entries of no length', (entry) => entry.writeUInt16LE(0, 8)],
-    ['entries beyond the end', (entry) => entry.writeUInt16LE(0x400, 8)],
-    ['names longer than their entry', (entry) => entry.writeUInt16LE(0x3ff, 10)],
-    ['no last entry', (entry) => entry.writeUInt16LE(0, entry.length - 4)],
-  ])('with %s are damaged', async (_, change) => {
-    const root = indexRoot(image, [{ name: 'x', record: tiny() }, {}]);
-    change(root.value?.subarray(32) ?? Buffer.alloc(0));
-    writeRecord(image, folder(), [root], { directory: true });
-
-    await expect(Array.fromAsync((await find('a')).list())).rejects.toMatchObject(damaged);
-  });
-
-  test('whose blocks were not written as a whole lose those', async () => {
-    const at = image.lastIndexOf('INDX');
-    image.writeUInt16LE(0xdead, at + 1022);
-    const { fileSystem } = await open();
-
-    const steps = await Array.fromAsync(walkTree(fileSystem, await fileSystem.root()));
-
-    const errors = steps.flatMap(({ error }) => error?.message ?? []);
-    expect(errors).toEqual([
-      expect.stringMatching(/index \$I30 of record \d+, block at byte \d+, was not written/),
-    ]);
-    expect(steps.length).toBeGreaterThan(20);
-  });
-});
-
-/** Changes what a volume says of its version and state. */
-function changeVolume(change: (value: Buffer) => void): void {
-  changeMended(image, recordAt(image, 3), (bytes) => {
-    const at = attributeAt(bytes, 0x70);
-    change(bytes.subarray(at + bytes.readUInt16LE(at + 0x14)));
-  });
-}
-
-/** Notices of a volume whose log has two restart pages, of which the newer one is open or closed. */
-async function noticesOfLog(isOpen: boolean): Promise<readonly string[]> {
-  const node = await find('$LogFile');
-  const [run] = await Array.fromAsync(node.runs());
-  const at = run?.kind === 'stored' ? run.at : 0;
-  for (const page of [0, 4096]) {
-    const bytes = image.subarray(at + page, at + page + 4096).fill(0);
-    bytes.write('RSTR');
-    bytes.writeUInt16LE(0x1e, 4);
-    bytes.writeUInt16LE(9, 6);
-    bytes.writeUInt16LE(0x40, 0x18);
-    bytes.writeUInt32LE(page === 0 ? 5 : 9, 0x40);
-    bytes.writeUInt16LE(isOpen === page > 0 ? 0 : 0xffff, 0x4c);
-    changeMended(image, at + page, () => undefined, 4096);
-  }
-  return (await open()).fileSystem.notices;
-}
-
-describe('a volume', () => {
-  test('that Windows wants to check is told of', async () => {
-    changeVolume((value) => value.writeUInt16LE(1, 10));
-    const { fileSystem } = await open();
-
-    expect(fileSystem.notices).toEqual([expect.stringContaining('chkdsk')]);
-    expect(fileSystem.facts.isClean).toBe(false);
-  });
-
-  test('whose log was not replayed is told of, and one whose log is closed is not', async () => {
-    expect(await noticesOfLog(true)).toEqual([
-      expect.stringContaining('the log of this NTFS was not replayed'),
-    ]);
-    expect(await noticesOfLog(false)).toEqual([]);
-  });
-
-  test('of an older version is refused by its name', async () => {
-    changeVolume((value) => value.set([1, 2], 8));
-
-    await expect(open()).rejects.toMatchObject({ name: 'DiskUnsupportedError', found: 'NTFS 1.2' });
-  });
-
-  test('whose own record is damaged is read, without its label', async () => {
-    image.writeUInt16LE(0xdead, recordAt(image, 3) + 510);
-    const { fileSystem } = await open();
-
-    expect(fileSystem.facts.label).toBe('');
-    expect(fileSystem.notices).toEqual([expect.stringContaining('neither label nor version can be read')]);
-    expect((await read('a/text')).equals(text(5000))).toBe(true);
-  });
-
-  test('whose boot sector is lost is found by its copy', async () => {
-    image.fill(0, 0, 512);
-    const { fileSystem } = await open();
-
-    expect(fileSystem.notices).toEqual(['the boot sector is damaged; its copy at the end was used']);
-    expect((await read('a/text')).equals(text(5000))).toBe(true);
-  });
-
-  test.each<[string, (boot: Buffer) => void]>([
-    ['sectors of 77 bytes', (boot) => boot.writeUInt16LE(77, 0x0b)],
-    ['clusters of 3 sectors', (boot) => boot.writeUInt8(3, 0x0d)],
-    ['clusters of 4 MiB', (boot) => boot.writeUInt8(256 - 13, 0x0d)],
-    ['more sectors than the disk', (boot) => boot.writeUInt32LE(1_000_000, 0x28)],
-    ['more sectors than any disk', (boot) => boot.writeUInt32LE(0xffffffff, 0x2c)],
-    ['its table outside', (boot) => boot.writeUInt32LE(1_000_000, 0x30)],
-    ['records of 2^100 bytes', (boot) => boot.writeInt8(-100, 0x40)],
-    ['records of 8 bytes', (boot) => boot.writeInt8(-3, 0x40)],
-  ])('with %s is damaged', async (_, change) => {
-    const boot = image.subarray(0, 512);
-    change(boot);
-    boot.copy(image, image.length - 512);
-
-    await expect(open()).rejects.toMatchObject(damaged);
-  });
-});
-
-test('a check finds content in clusters of others, files without a name and wrong counts', async () => {
-  const [one, two] = [record('many/file number 1'), record('many/file number 2')];
-  const name = Buffer.alloc(0x44);
-  name.writeUInt8(1, 0x40);
-  const named = { type: 0x30, value: name };
-  writeRecord(image, one, [named, content({ runs: [[1, freeCluster]] })]);
-  writeRecord(image, two, [named, content({ runs: [[1, freeCluster]] })]);
-  writeRecord(image, record('sparse'), [named, content({ runs: [[1, recordAt(image, 0) / clusterBytes]] })]);
-  writeRecord(image, record('a'), [named, indexRoot(image, [{}])], { directory: true });
-  const source = bytesSource(image);
-
-  const { findings } = await checkFileSystem(source, await openFileSystem(source));
-
-  const kinds = findings.map(({ kind }) => kind).sort();
-  expect([...new Set(kinds)]).toEqual(['shared-blocks', 'unattached']);
-  expect(kinds.filter((kind) => kind === 'shared-blocks')).toHaveLength(2);
-  // The two files of the directory that has lost them.
-  expect(kinds.filter((kind) => kind === 'unattached')).toHaveLength(2);
-});
-
-test('a check of what ntfs-3g wrote finds nothing', async () => {
-  const source = bytesSource(image);
-
-  const { findings, uncompared, files } = await checkFileSystem(source, await openFileSystem(source));
-
-  expect({ findings, uncompared }).toEqual({ findings: [], uncompared: 0 });
-  expect(files).toBe(126);
 });
