@@ -2,6 +2,7 @@
 
 // Names, bytes and errors
 export * from './errors.ts';
+export { findErrorClass } from './find-error-class.ts';
 export * from './ids.ts';
 export { addCounts } from './add-counts.ts';
 export { findJson, getJson, putJson } from './work-json.ts';
@@ -118,16 +119,15 @@ export {
 export { BlockShardReference } from './images/block-shards.ts';
 
 // Opening a vault
-export { initialiseVault, openVault, dataKeySource, type OpenVaultOptions } from './keys/open-vault.ts';
+export { initialiseVault, openVault, type OpenVaultOptions } from './keys/open-vault.ts';
 export { OfflineKeyring } from './keys/offline-keyring.ts';
 export { unwrapAny } from './keys/unwrap-any.ts';
 export { withOfflineRecipient } from './keys/offline-recipient.ts';
 export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
 
 // Runs: open, protect, commit
-export { openRun, openRunInParts, aliveUntil, type OpenedRun, type RunRequest } from './runs/open-run.ts';
-export { keysUntil, leasePolicyFor, leaseUntilFor, lockDates } from './runs/generation.ts';
-export { newestPoints } from './runs/choose-base.ts';
+export { openRunInParts, aliveUntil, type OpenedRun, type RunRequest } from './runs/open-run.ts';
+export { keysUntil, leasePolicyFor, leaseUntilFor } from './runs/generation.ts';
 export { getRunPlan, runPrefix, type RunPlan } from './runs/run-plan.ts';
 export { commitPoint, commitPointInParts, type CommittedPoint } from './runs/commit-point.ts';
 export type { PointContent } from './runs/point-content.ts';
@@ -154,16 +154,16 @@ export {
 // Points: list, compare, restore, verify
 export { compactTime, resourceKeyOf } from './points/point-id.ts';
 export { isPointId } from './model/machines/ids.ts';
-export { ImageRecord, pointRowOf, Root, VolumeSnapshot } from './points/root.ts';
+export { ImageRecord, Root, VolumeSnapshot } from './points/root.ts';
 export { readRoot, type StoredRoot } from './points/root-store.ts';
 export { findCleanPoint, findKeptPoint, isKept, type PointChoice } from './points/kept-point.ts';
-export { findSuspicions, type PointSign, signThresholds, type Suspicion } from './signs/point-signs.ts';
+export { findSuspicions, type PointSign, type Suspicion } from './signs/point-signs.ts';
 export { NameMarks } from './signs/name-marks.ts';
 export { isDegraded, unreadOf, warningOf } from './points/unread.ts';
 export { PointWarning, UnreadCounts, type UnreadFacts } from './points/unread-facts.ts';
 export { listRootNames, readListedRoot, type ListedRoot } from './points/list-roots.ts';
 export { mayMatchBelow, parseGlob, type Glob } from './find/glob.ts';
-export { findVersions, mostPointsTogether, type FoundPath, type FoundVersion } from './find/find-versions.ts';
+export { findVersions, type FoundPath, type FoundVersion } from './find/find-versions.ts';
 export { openContainer } from './restore/open-container.ts';
 export type { ContainerBytes } from './restore/container-store.ts';
 export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';
@@ -234,7 +234,7 @@ export {
 export { PointSource } from './restore/point-source.ts';
 export type * from './restore/restore-source.ts';
 export type { SampleOptions } from './restore/sample-entries.ts';
-export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
+export { isDamaged, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyImages, type SnapshotStates } from './verify/verify-images.ts';
 export { type PointToVerify, type PointVerification, verifyPoints } from './verify/verify-points.ts';
 export type { VolumeStretch } from './verify/volume-stretches.ts';
@@ -258,12 +258,6 @@ export { recordConfiguration } from './audit/record-configuration.ts';
 export { AuditEntry } from './audit/audit-entry.ts';
 export { type CheckpointStep, putCheckpoint } from './audit/audit-checkpoint.ts';
 export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';
-
-// Kernels, for measuring them by themselves
-export { contentDefinedCuts, defaultChunkingPolicy } from './chunking/fastcdc.ts';
-export { chunksOf } from './chunking/chunker.ts';
-export { compressionPolicies, decodeContent, encodeContent } from './packs/frame-codec.ts';
-export { FrameFiller } from './packs/frame-filler.ts';
 
 // Synthetic fulls
 export type { ConsolidateOptions } from './consolidate/consolidate-options.ts';
@@ -292,3 +286,19 @@ export {
   type StepFailures,
   type WorkedThrough,
 } from './maintenance/work-through.ts';
+
+// Only for tests and benchmarks of the repository
+/** @internal */
+export { openRun } from './runs/open-run.ts';
+/** @internal */
+export { lockDates } from './runs/generation.ts';
+/** @internal */
+export { newestPoints } from './runs/choose-base.ts';
+/** @internal */
+export { verifyPoint } from './verify/verify-point.ts';
+/** @internal */
+export { contentDefinedCuts } from './chunking/fastcdc.ts';
+/** @internal */
+export { compressionPolicies, decodeContent, encodeContent } from './packs/frame-codec.ts';
+/** @internal */
+export { FrameFiller } from './packs/frame-filler.ts';

@@ -71,14 +71,3 @@ export class Chunker {
     return this.#buffer;
   }
 }
-
-/** Chunks of one content, in order. A chunk is valid until the next one is asked for. */
-export async function* chunksOf(
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  rule: CutRule,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const chunker = new Chunker(rule);
-  for await (const piece of pieces) yield* chunker.push(piece);
-  const last = chunker.finish();
-  if (last !== undefined) yield last;
-}

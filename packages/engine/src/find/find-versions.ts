@@ -38,7 +38,7 @@ export interface FoundPath {
 }
 
 /** Points that are searched together: each takes the way from its root to the current path, some 100 KB, in memory. */
-export const mostPointsTogether = 1_000;
+const mostPointsTogether = 1_000;
 
 /** Paths between two reports of progress. */
 const reportEvery = 1_000;

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Chunker, chunksOf } from '../../src/chunking/chunker.ts';
+import { Chunker } from '../../src/chunking/chunker.ts';
 import type { CutRule } from '../../src/chunking/cut-rule.ts';
 import {
   contentDefinedCuts,
@@ -10,6 +10,17 @@ import {
 } from '../../src/chunking/fastcdc.ts';
 import { makeGearTable } from '../../src/chunking/gear-table.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
+
+/** Chunks of one content, in order. A chunk is valid until the next one is asked for. */
+async function* chunksOf(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  rule: CutRule,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunker = new Chunker(rule);
+  for await (const piece of pieces) yield* chunker.push(piece);
+  const last = chunker.finish();
+  if (last !== undefined) yield last;
+}
 
 const small: ChunkingPolicy = { minBytes: 64, averageBytes: 256, maxBytes: 1024 };
 

@@ -1,5 +1,4 @@
-import * as engine from '@holdfast/engine';
-import { BackupError } from '@holdfast/engine';
+import { findErrorClass } from '@holdfast/engine';
 
 /** An error as it crosses a thread: structured cloning keeps neither class, nor name, nor fields. */
 export interface CarriedError {
@@ -32,18 +31,11 @@ export function carryError(thrown: unknown, depth = 0): CarriedError {
   };
 }
 
-function findEngineClass(name: string): { readonly prototype: BackupError } | undefined {
-  const found: unknown = Object.entries(engine).find(([exported]) => exported === name)?.[1];
-  return typeof found === 'function' && found.prototype instanceof BackupError
-    ? { prototype: found.prototype }
-    : undefined;
-}
-
 /** The carried error, of the engine's class where its name is one of them, so that callers can tell. */
 export function landError(carried: CarriedError): Error {
   const options = carried.cause === undefined ? {} : { cause: landError(carried.cause) };
   const error = new Error(carried.message, options);
-  const engineClass = findEngineClass(carried.name);
+  const engineClass = findErrorClass(carried.name);
   if (engineClass !== undefined) Object.setPrototypeOf(error, engineClass.prototype);
   Object.defineProperty(error, 'name', {
     value: carried.name,
