@@ -5,6 +5,7 @@ import { globSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { build } from 'esbuild';
+import { directImports } from './direct-imports.ts';
 
 const root = join(import.meta.dirname, '..');
 const require = createRequire(import.meta.url);
@@ -67,7 +68,7 @@ const { outputFiles } = await build({
   mainFields: ['module', 'main'],
   // Some of the SDK's dependencies are CommonJS.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-  plugins: [requiredBuiltins],
+  plugins: [directImports, requiredBuiltins],
   logLevel: 'warning',
 });
 
