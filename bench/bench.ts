@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { productVersion } from '@holdfast/engine/model';
 import { build } from 'esbuild';
-import { programOptions } from '../scripts/build-entry.ts';
+import { aloneOptions } from '../scripts/build-entry.ts';
 import { buildProgram } from '../scripts/build-program.ts';
 import { dataSetNames, prepareDataSet, type DataSet, type DataSetName } from './data-sets.ts';
 import { estimateOf, expectedSeconds } from './estimate.ts';
@@ -140,7 +140,7 @@ async function buildHoldfast(): Promise<Program> {
   const directory = join(scratchDirectory, 'programs');
   await buildProgram(join(directory, 'holdfast'));
   await build({
-    ...programOptions,
+    ...aloneOptions,
     entryPoints: { 's3-step': join(import.meta.dirname, 's3-step.ts') },
     outdir: directory,
     outExtension: { '.js': '.mjs' },

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, transform, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+import { directImports } from './direct-imports.ts';
 import { commonOptions } from './published-package.ts';
 
 export const resourceTypes = 'db.json.gz';
@@ -29,35 +31,78 @@ const loggerNamePlugin: Plugin = {
 };
 
 /** Options of what runs on a user's Node with all that it needs in it. */
-export const programOptions = {
+const programOptions = {
   ...commonOptions,
-  format: 'esm',
   target: 'node24',
-  splitting: true,
   // Names are not kept: of a function that is made for each of many files, that takes twenty times as long as making it.
   // Errors have theirs written out.
   minify: true,
   mainFields: ['module', 'main'],
-  plugins: [resourceTypesPlugin, loggerNamePlugin],
-  // Some of what the SDK needs is CommonJS. A process reads few documents of a kind: for those, zod's compiling of schemas
-  // takes longer than it saves, which `z.config` could say only after the first schemas are made.
+  plugins: [directImports, resourceTypesPlugin, loggerNamePlugin],
+} satisfies BuildOptions;
+
+/**
+ * A process reads few documents of a kind: for those, zod's compiling of schemas takes longer than it saves, which `z.config`
+ * could say only after the first schemas are made.
+ */
+const noCompiledSchemas = 'globalThis.__zod_globalConfig ??= { jitless: true };';
+
+/** Options of a module that Node loads, and that is alone in its bundle. */
+export const aloneOptions = {
+  ...programOptions,
+  format: 'esm',
+  // Some of what the SDK needs is CommonJS.
   banner: {
     js:
-      `import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url); ` +
-      'const __dirname = import.meta.dirname; globalThis.__zod_globalConfig ??= { jitless: true };',
+      "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url); " +
+      noCompiledSchemas,
   },
 } satisfies BuildOptions;
 
-/** Bundles a module under its own name into a directory. */
-export async function buildEntry(entry: string, directory: string): Promise<Metafile> {
-  const options = { entryPoints: [entry], entryNames: '[name]', outdir: directory };
-  return (await build({ ...programOptions, ...options })).metafile;
+const inCommonJs = { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' };
+
+/** Bundles the module that begins a process or a thread. */
+export async function buildStart(
+  entry: string,
+  file: string,
+  plugins: readonly Plugin[] = [],
+): Promise<void> {
+  const options = { ...programOptions, format: 'cjs', define: inCommonJs } as const;
+  await build({ ...options, entryPoints: [entry], outfile: file, plugins: [...plugins] });
+}
+
+/** Bundles a module, and what it imports at run time, as functions that `CompiledModules` loads. */
+export async function buildModules(entry: string, name: string, directory: string): Promise<Metafile> {
+  const { outputFiles, metafile } = await build({
+    ...programOptions,
+    format: 'esm',
+    splitting: true,
+    define: inCommonJs,
+    entryPoints: { [name]: entry },
+    outdir: directory,
+    write: false,
+  });
+  for (const { path, text } of outputFiles) {
+    // esbuild splits modules of ECMAScript only, and V8 keeps compiled code of scripts only.
+    const { code } = await transform(text, {
+      format: 'cjs',
+      target: programOptions.target,
+      platform: programOptions.platform,
+      minify: true,
+      // Else Node would load what is imported at run time.
+      supported: { 'dynamic-import': false },
+    });
+    const head = `(function(exports,require,module,__filename,__dirname){"use strict";${noCompiledSchemas}`;
+    writeFileSync(path, `${head}${code}})`);
+  }
+  return metafile;
 }
 
 /**
  * Bundles what every thread of a backup or a restore loads. It is apart from the program, as shared chunks would have
- * each of them load the whole engine.
+ * each of them load more than it needs.
  */
 export async function buildWorker(directory: string): Promise<void> {
-  await buildEntry('packages/node/src/workers/directory-worker.ts', directory);
+  await buildStart('packages/node/src/workers/start-worker.ts', join(directory, 'directory-worker.js'));
+  await buildModules('packages/node/src/workers/directory-worker.ts', 'directory-worker-modules', directory);
 }

@@ -1,16 +1,27 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Metafile } from 'esbuild';
-import { buildEntry, buildWorker, resourceTypes } from './build-entry.ts';
+import type { Metafile, Plugin } from 'esbuild';
+import { buildModules, buildStart, buildWorker, resourceTypes } from './build-entry.ts';
 import { manPages } from './command-reference.ts';
 import { emptied, finish, root } from './published-package.ts';
+
+/** The package has no sources to run. */
+const startPlugin: Plugin = {
+  name: 'start-package',
+  setup: (bundle) => {
+    bundle.onResolve({ filter: /\/start-sources\.js$/ }, () => ({
+      path: join(root, 'packages', 'cli', 'src', 'start-package.ts'),
+    }));
+  },
+};
 
 /** Makes the package `holdfast`, the command line, in a directory that it empties first. */
 export async function buildProgram(directory: string): Promise<void> {
   emptied(directory);
   // All that is in the worker is in the program.
   await buildWorker(directory);
-  const metafile = await buildEntry('packages/cli/bin/holdfast.js', directory);
+  const metafile = await buildModules('packages/cli/src/main.ts', 'main', directory);
+  await buildStart('packages/cli/bin/holdfast.js', join(directory, 'holdfast.js'), [startPlugin]);
   refuseSdkAtStart(metafile);
   copyFileSync(
     join(root, 'node_modules', '@aws-cdk', 'aws-service-spec', resourceTypes),
@@ -24,7 +35,6 @@ export async function buildProgram(directory: string): Promise<void> {
     description:
       'The command line of Holdfast: looks at backups, starts them, and restores, also without a deployment',
     keywords: ['aws', 'backup', 'restore', 'cli'],
-    type: 'module',
     bin: { holdfast: 'holdfast.js' },
     man: [...pages.keys()].map((name) => `man/${name}`),
     engines: { node: '>=24' },

@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { productVersion } from '@holdfast/engine/model';
 import { build } from 'esbuild';
 import { expect, onTestFinished, test } from 'vitest';
-import { programOptions } from '../../scripts/build-entry.ts';
+import { aloneOptions, buildModules } from '../../scripts/build-entry.ts';
+import { buildProgram } from '../../scripts/build-program.ts';
 
 const run = promisify(execFile);
 
@@ -18,7 +20,7 @@ test('bundled, too, the SDK warns on the console of credentials that it passes o
     "import { STSClient } from '@aws-sdk/client-sts';" +
     'console.log((await new STSClient({}).config.credentials()).accessKeyId);';
   const stdin = { contents, resolveDir: import.meta.dirname };
-  await build({ ...programOptions, stdin, outdir: directory, outExtension: { '.js': '.mjs' } });
+  await build({ ...aloneOptions, stdin, outdir: directory, outExtension: { '.js': '.mjs' } });
 
   const { stdout, stderr } = await run(process.execPath, [join(directory, 'stdin.mjs')], {
     env: {
@@ -32,4 +34,45 @@ test('bundled, too, the SDK warns on the console of credentials that it passes o
 
   expect(stdout).toBe('OFPROFILE\n');
   expect(stderr).toContain('Multiple credential sources detected');
+});
+
+test('each command keeps its compiled code, and a misspelt one keeps none', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-program-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  await buildProgram(directory);
+  const program = join(directory, 'holdfast.js');
+  const kinds = () =>
+    globSync(join(directory, 'node_modules', '.cache', 'holdfast', '*', '*')).map((path) => basename(path));
+
+  const first = await run(process.execPath, [program, 'version']);
+  const again = await run(process.execPath, [program, 'version']);
+  await run(process.execPath, [program, 'restore', '--help']);
+  const misspelt = run(process.execPath, [program, 'restoer']);
+
+  await expect(misspelt).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('"holdfast restore"'),
+  });
+  expect([first.stdout, again.stdout]).toEqual([`${productVersion}\n`, `${productVersion}\n`]);
+  expect(kinds().sort()).toEqual(['restore', 'version']);
+});
+
+test('a restore of files loads nothing that reads disks, verifies or quotes', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-program-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const { outputs } = await buildModules('packages/cli/src/main.ts', 'main', directory);
+  const loaded = Object.keys(outputs).filter((path) =>
+    ['cli/src/main.ts', 'cli/src/commands/restore.ts'].some((entry) =>
+      outputs[path]?.entryPoint?.endsWith(entry),
+    ),
+  );
+  for (const path of loaded)
+    for (const { path: imported, kind } of outputs[path]?.imports ?? [])
+      if (kind === 'import-statement' && !loaded.includes(imported)) loaded.push(imported);
+  const modules = loaded.flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}));
+
+  expect(modules).toContain('packages/engine/src/restore/restore-range.ts');
+  expect(
+    modules.filter((path) => /packages\/disk\/|engine\/src\/verify\/verify-|@aws-sdk/.test(path)),
+  ).toEqual([]);
 });

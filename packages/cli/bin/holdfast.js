@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: it has to run on the Node that is too old to run the rest.
-import * as nodeModule from 'node:module';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 const needed = 24;
 
@@ -10,7 +9,7 @@ const needed = 24;
 function findInstalledNode() {
   if (process.platform !== 'linux') return undefined;
   try {
-    const require = nodeModule.createRequire(import.meta.url);
+    const require = createRequire(import.meta.filename);
     const manifest = require.resolve(`node-linux-${process.arch}/package.json`);
     return join(dirname(manifest), 'bin', 'node');
   } catch {
@@ -21,7 +20,7 @@ function findInstalledNode() {
 /** Runs this file again on another Node and ends as that one ends. */
 async function runOn(node) {
   const { spawn } = await import('node:child_process');
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [import.meta.filename, ...process.argv.slice(2)], { stdio: 'inherit' });
   // A terminal sends its interrupt to the child as well; leaving first would hide how the child ends.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
@@ -40,21 +39,15 @@ function refuse() {
   process.exitCode = 1;
 }
 
-/**
- * Keeps compiled code from one call to the next, which starts in half the time. In the program's own directory, wherever
- * that is installed: whoever can write there could change the program itself. Where that is nobody who runs it, nothing
- * is kept. `node_modules`, as git and `npm pack` leave that out.
- */
-function keepCompiledCode() {
-  nodeModule.enableCompileCache?.(fileURLToPath(new URL('node_modules/.cache/holdfast', import.meta.url)));
-}
-
-if (Number(process.versions.node.split('.')[0]) >= needed) {
-  keepCompiledCode();
-  const { main } = await import('../src/main.ts');
-  await main();
-} else {
+async function startOrRefuse() {
+  if (Number(process.versions.node.split('.')[0]) >= needed) {
+    const { start } = await import('./start-sources.js');
+    await start();
+    return;
+  }
   const node = findInstalledNode();
   if (node === undefined) refuse();
   else await runOn(node);
 }
+
+void startOrRefuse();

@@ -2,6 +2,7 @@ import { type CommandUnknownOpts, Help } from '@commander-js/extra-typings';
 import { productVersion } from '@holdfast/engine/model';
 import { commands } from './commands/all-commands.ts';
 import type { Answer } from './terminal/answer.ts';
+import { addCompletion } from './terminal/completion.ts';
 import { leavesOf, pathOf } from './terminal/help.ts';
 import { buildProgram } from './terminal/program.ts';
 
@@ -23,13 +24,16 @@ const nothing = async (): Promise<void> => {};
 
 /** The program with the options of all commands, and every command, as help has them. */
 export function describeCommands(): readonly DescribedCommand[] {
-  const program = buildProgram(commands, {
-    version: productVersion,
-    answer: () => {},
-    print: nothing,
-    readNames: async () => Promise.resolve({ resources: [], points: [] }),
-    execute: nothing,
-  }) as CommandUnknownOpts;
+  const program = buildProgram(
+    { commands, addCompletion },
+    {
+      version: productVersion,
+      answer: () => {},
+      print: nothing,
+      readNames: async () => Promise.resolve({ resources: [], points: [] }),
+      execute: nothing,
+    },
+  ) as CommandUnknownOpts;
   const help = new Help();
   return [program, ...help.visibleCommands(program).flatMap(leavesOf)].map((command) => {
     const path = pathOf(command);

@@ -1,6 +1,6 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { BackupError, type Clock } from '@holdfast/engine';
-import { commands } from './commands/all-commands.ts';
+import { loadCommands } from './commands/load-commands.ts';
 import type { Connect, Connection, ConnectStorage, ConnectedStorage } from './deployment/connection.ts';
 import { connectLocalVault, localVaultOf } from './deployment/connect-local-vault.ts';
 import type { CommandWork } from './terminal/command.ts';
@@ -10,7 +10,7 @@ import { type ExitCode, exitCodeOf, exitCodes } from './terminal/exit-codes.ts';
 import { connectOptionsOf, type GlobalOptions } from './terminal/global-options.ts';
 import { keepNames, type NamesFile, readNames } from './terminal/known-names.ts';
 import { Output } from './terminal/output.ts';
-import { buildProgram, checkValues } from './terminal/program.ts';
+import { buildProgram, checkValues, firstWord } from './terminal/program.ts';
 import { ProgressLines } from './terminal/progress-lines.ts';
 import { safeText } from './terminal/text.ts';
 import type { Tone } from './terminal/tone.ts';
@@ -85,7 +85,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
     });
     code = done ?? exitCodes.ok;
   };
-  const program = buildProgram(commands, {
+  const program = buildProgram(await loadCommands(firstWord(argv)), {
     version: io.version,
     answer: (text) => void (answer += text),
     print: io.out,

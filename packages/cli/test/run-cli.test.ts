@@ -63,6 +63,7 @@ test.for([
     '"hold realease" is not a command; did you mean "holdfast hold release"? write "holdfast hold set" or "holdfast hold release" or "holdfast hold list"',
   ],
   [['help', 'frobnicate'], '"frobnicate" is not a command; "holdfast help" lists them'],
+  [['--vault'], 'option "--vault <directory>" argument missing; "holdfast help" lists commands and options'],
   [['--frobnicate'], 'unknown option "--frobnicate"; "holdfast help" lists commands and options'],
   [['status', '--frobnicate'], 'unknown option \'--frobnicate\'; see "holdfast help status"'],
   [['runs', '--plan'], 'option \'--plan <value>\' argument missing; see "holdfast help runs"'],
@@ -71,6 +72,8 @@ test.for([
     '--keep-days needs a value; write one that begins with - as --keep-days=-…, see "holdfast help retention preview"',
   ],
   [['cancel'], 'write "holdfast cancel <run>"'],
+  [['restore', '--frobnicate'], 'unknown option \'--frobnicate\'; see "holdfast help restore"'],
+  [['--progress', 'restore', 'a', 'b'], 'write "holdfast restore [point|resource] [options]"'],
   [['status', 'photos'], 'write "holdfast status [--check]"'],
 ] as const)('answers %j with 2 and what to write instead', async ([argv, message]) => {
   const cli = new CliUnderTest();

@@ -1,5 +1,5 @@
 import type { PointReader } from '@holdfast/engine';
-import { ImageSource, lookUpPaths, openPointImage } from '@holdfast/image-files';
+import type { ImageSource } from '@holdfast/image-files';
 import type { Connection } from '../deployment/connection.ts';
 import type { CommandContext } from '../terminal/command.ts';
 
@@ -17,6 +17,8 @@ export async function openImageFiles(
     signal,
   }: Pick<CommandContext, 'warn' | 'signal'> & Pick<Connection, 'openSnapshots'>,
 ): Promise<ImageSource> {
+  // It reads file systems of disks, which no restore of files needs.
+  const { ImageSource, lookUpPaths, openPointImage } = await import('@holdfast/image-files');
   const image = openPointImage(reader, { openSnapshots, signal, onNotice: warn });
   return new ImageSource(image, await lookUpPaths(image, paths));
 }

@@ -6,7 +6,6 @@ import {
   type PointRow,
   UnknownNameError,
 } from '@holdfast/engine';
-import { lookUpPaths, openPointImage } from '@holdfast/image-files';
 import type { Connection } from '../deployment/connection.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { countText } from '../terminal/text.ts';
@@ -65,6 +64,7 @@ async function hasAllInImage(
   paths: readonly string[],
   options: Reading,
 ): Promise<boolean> {
+  const { lookUpPaths, openPointImage } = await import('@holdfast/image-files');
   const image = openPointImage(reader, options);
   try {
     await lookUpPaths(image, paths);

@@ -1,7 +1,6 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { newId, type PlacedObject, type RandomBytes } from '@holdfast/engine';
 import * as z from 'zod';
 
@@ -51,8 +50,7 @@ export class ShownObjects {
 
   async *list(): AsyncGenerator<PlacedObject> {
     await this.#write();
-    const input = this.#file.createReadStream({ start: 0, autoClose: false });
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    for await (const line of this.#file.readLines({ start: 0, autoClose: false })) {
       const [path, size, changeToken] = Line.parse(JSON.parse(line));
       yield { path: Buffer.from(path, 'base64'), size, changeToken };
     }

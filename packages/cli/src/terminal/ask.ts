@@ -1,5 +1,3 @@
-import { createInterface } from 'node:readline/promises';
-
 /** The terminal of a person, as far as a question needs it. */
 export interface Terminal {
   readonly input: NodeJS.ReadableStream;
@@ -16,6 +14,7 @@ export async function askLine(
   question: string,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
+  const { createInterface } = await import('node:readline/promises');
   const lines = createInterface({ input, output, terminal: false });
   const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
   lines.once('close', () => resolve(undefined));

@@ -1,6 +1,6 @@
 import { Command, type CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { CommandDefinition, CommandWork } from './command.ts';
-import { addCompletion } from './completion.ts';
+import type { LoadedCommands } from '../commands/load-commands.ts';
+import type { CommandWork } from './command.ts';
 import { UsageError } from './errors.ts';
 import { withGlobalOptions } from './global-options.ts';
 import { helpConfiguration, pathOf } from './help.ts';
@@ -18,7 +18,12 @@ export interface ProgramHooks {
   readonly execute: (work: CommandWork) => Promise<void>;
 }
 
-export function buildProgram(definitions: readonly CommandDefinition[], hooks: ProgramHooks) {
+export type AddCompletion = (
+  program: CommandUnknownOpts,
+  hooks: Pick<ProgramHooks, 'print' | 'readNames'>,
+) => void;
+
+export function buildProgram({ commands, addCompletion }: LoadedCommands, hooks: ProgramHooks) {
   const { version, answer, execute } = hooks;
   const program = withGlobalOptions(new Command('holdfast'))
     .usage('<command> [options]')
@@ -32,7 +37,7 @@ export function buildProgram(definitions: readonly CommandDefinition[], hooks: P
     parent.addCommand(command.copyInheritedSettings(root).helpCommand(false));
     return command;
   };
-  for (const { name, build } of definitions) {
+  for (const { name, build } of commands) {
     const [group = ''] = name.split(' ');
     const parent = group === name ? root : (childOf(root, group) ?? add(root, new Command(group)));
     add(parent, build(execute));
@@ -42,9 +47,22 @@ export function buildProgram(definitions: readonly CommandDefinition[], hooks: P
   help.action((words) => getCommand(root, words).help());
   const tell = add(root, new Command('version').description('Print the version of this program.'));
   tell.action(() => answer(`${version}\n`));
-  addCompletion(root, hooks);
+  addCompletion?.(root, hooks);
   for (const command of everyCommand(root)) command.exitOverride((error) => refuse(command, error));
   return program;
+}
+
+/** The word of a command line that names a command or a group, where it can be told without knowing them. */
+export function firstWord(argv: readonly string[]): string | undefined {
+  const program = withGlobalOptions(new Command())
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  try {
+    return program.parseOptions([...argv]).operands[0];
+  } catch {
+    // An option lacks its value: the whole program says so.
+    return undefined;
+  }
 }
 
 function everyCommand(command: CommandUnknownOpts): readonly CommandUnknownOpts[] {

@@ -12,12 +12,13 @@ import type { ResourceLimits } from 'node:worker_threads';
  */
 const workerLimits: ResourceLimits = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 1000 };
 
-/** Starts a thread on a module that calls `serveTasks`; it keeps compiled code where its parent does. */
+/** Starts a thread on a module that calls `serveTasks`; it keeps compiled code as its parent does, by the same words. */
 export function startThread(module: URL, limits: ResourceLimits = workerLimits): Worker {
   // Node names its own version's part of the directory that it was given.
   const cache = getCompileCacheDir();
   return new Worker(module, {
     resourceLimits: limits,
+    argv: process.argv.slice(2),
     ...(cache !== undefined && { env: { ...process.env, NODE_COMPILE_CACHE: dirname(cache) } }),
   });
 }
