@@ -1,12 +1,15 @@
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
+import { StatementSync } from 'node:sqlite';
 import { catalogContract, chunkIndexContract } from '@holdfast/engine/testing';
-import type { ChunkId, PackId, PackRow } from '@holdfast/engine';
-import { expect, test } from 'vitest';
+import type { ChunkId, PackId, PackRow, PointId, PointRow, ResourceArn } from '@holdfast/engine';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
+import { catalogSchema } from '../src/catalog/sqlite-catalog-schema.ts';
 import { SqliteCatalog } from '../src/catalog/sqlite-catalog.ts';
 import { SqliteChunkIndex } from '../src/catalog/sqlite-chunk-index.ts';
 import { SqliteDatabase } from '../src/catalog/sqlite-database.ts';
+import { SqlitePointRows } from '../src/catalog/sqlite-point-rows.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 catalogContract({
@@ -80,6 +83,36 @@ test('a checkpoint moves what was written into the file while others have it ope
   const copy = new SqliteChunkIndex(copied);
   expect((await copy.find([id(1)])).get(id(1))).toEqual(location);
   for (const index of [one, two, copy]) index.close();
+});
+
+test('reads few rows for whoever wants the newest alone, and all of them, in their order, for who wants all', async () => {
+  const database = new SqliteDatabase({
+    path: path.join(makeTempDir(), 'catalog.sqlite'),
+    schema: catalogSchema,
+  });
+  const points = new SqlitePointRows(database);
+  const resourceArn = 'arn:aws:s3:::photos' as ResourceArn;
+  database.transaction(() => {
+    for (let n = 0; n < 700; n += 1) {
+      // Several of one time, which their ids order.
+      const sourceTime = new Date(Math.floor(n / 3) * 1000);
+      const pointId = String(n).padStart(4, '0') as PointId;
+      points.putNow(pointId, { pointId, resourceArn, sourceTime, expiresAt: sourceTime } as PointRow);
+    }
+  });
+  const read = vi.spyOn(StatementSync.prototype, 'all');
+  onTestFinished(() => read.mockRestore());
+
+  for await (const { pointId } of points.list(resourceArn)) {
+    expect(pointId).toBe('0699');
+    break;
+  }
+  const rows = read.mock.results.flatMap(({ value }) => value as unknown[]);
+  const all = await Array.fromAsync(points.list(resourceArn), ({ pointId }) => Number(pointId));
+
+  expect(rows.length).toBeLessThan(10);
+  expect(all).toEqual(Array.from({ length: 700 }, (_, n) => 699 - n));
+  database.close();
 });
 
 test('undoes a transaction whose work throws', () => {

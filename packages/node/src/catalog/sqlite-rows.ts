@@ -27,6 +27,11 @@ export interface TimeListing {
 
 export const rowsPerPage = 500;
 
+/** Rows of the first page of a listing by time: most who ask want the newest alone. */
+const firstRows = 4;
+/** How much longer than the one before each further page is, up to a whole one. */
+const timesLonger = 4;
+
 /** Rows of one kind in a SQLite table. Methods with `Now` in their name are called inside a transaction. */
 export class SqliteRows<Row extends object> implements Rows<Row> {
   protected readonly database: SqliteDatabase;
@@ -86,7 +91,7 @@ export class SqliteRows<Row extends object> implements Rows<Row> {
     const statement = this.database.statement(
       `SELECT id, ${time} AS time, row FROM ${this.#kind.table}
          WHERE ${conditions.join('')} ${time} >= :from AND (${time}, id) < (:before, :beforeId)
-         ORDER BY ${time} DESC, id DESC LIMIT ${rowsPerPage}`,
+         ORDER BY ${time} DESC, id DESC LIMIT :rows`,
     );
     const from = range.from?.getTime() ?? Number.MIN_SAFE_INTEGER;
     // The first id of the next millisecond: everything up to `to`, that time included.
@@ -96,11 +101,11 @@ export class SqliteRows<Row extends object> implements Rows<Row> {
       before = after.time.getTime();
       beforeId = after.id;
     }
-    for (;;) {
-      const page = this.database.guarded(() => statement.all({ ...equal, from, before, beforeId }));
+    for (let rows = firstRows; ; rows = Math.min(rows * timesLonger, rowsPerPage)) {
+      const page = this.database.guarded(() => statement.all({ ...equal, from, before, beforeId, rows }));
       for (const found of page) yield this.decode(found);
       const last = page.at(-1);
-      if (last === undefined || page.length < rowsPerPage) return;
+      if (last === undefined || page.length < rows) return;
       before = Number(last['time']);
       beforeId = String(last['id']);
     }
