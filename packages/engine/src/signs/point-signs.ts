@@ -206,12 +206,15 @@ type Share = (counts: PointCounts, before: Before) => number;
 function sharesOf({ point, before }: Compared, alike: readonly Compared[]): readonly PointSign[] {
   if (before === undefined) return [];
   const unusual = (sign: 'changed' | 'removed' | 'rewritten', shareOf: Share): readonly PointSign[] => {
+    const share = shareOf(point.counts, before);
+    // Asked first: nearly every point answers it, and what is usual takes much longer to say.
+    if (share < signThresholds.leastShare) return [];
     const shares = alike.flatMap((other) =>
       other.before === undefined ? [] : [shareOf(other.point.counts, other.before)],
     );
     if (shares.length < signThresholds.leastEarlier) return [];
-    const [share, usual] = [shareOf(point.counts, before), median(shares)];
-    const isUnusual = share >= signThresholds.leastShare && share >= signThresholds.timesUsual * usual;
+    const usual = median(shares);
+    const isUnusual = share >= signThresholds.timesUsual * usual;
     return isUnusual ? [{ sign, share, usual }] : [];
   };
   if (point.type === 'full') return unusual('rewritten', newShare);
