@@ -35,10 +35,13 @@ export interface AuditRecord {
 
 /**
  * Appends to the vault's audit log: one hash chain for each resource, and one for the vault. Any number of writers may
- * append at once. Costs the search for the chain's end, a read and a write.
+ * append at once. Costs the search for the chain's end, a read and a write; for one who has appended to the chain before,
+ * a listing of what others added since, and a write.
  */
 export class AuditLog {
   readonly #options: AuditLogOptions;
+  /** The last entry of each chain that was written here. */
+  readonly #written = new Map<string, AuditHead>();
 
   constructor(options: AuditLogOptions) {
     this.#options = options;
@@ -54,7 +57,7 @@ export class AuditLog {
     for (let attempt = 1; ; attempt++) {
       await waitBeforeAttempt(attempt, this.#options, defaultRetryPolicy);
       try {
-        const head = await findAuditHead(store, chain);
+        const head = await findAuditHead(store, chain, this.#written.get(chain));
         if (head?.id === id) return head;
         const now = await store.now();
         const n = (head?.n ?? 0) + 1;
@@ -68,10 +71,12 @@ export class AuditLog {
           by,
           event,
         };
-        return await this.#put(entry, {
+        const written = await this.#put(entry, {
           mode: lockMode,
           until: new Date(now.getTime() + safety.auditKeepDays * dayMs),
         });
+        this.#written.set(chain, written);
+        return written;
       } catch (error) {
         const another = isOfKind(error, 'taken', 'unavailable');
         if (!another || attempt === attempts) throw error;

@@ -134,6 +134,24 @@ test('an event is recorded once, whatever goes wrong with any one call', async (
   }
 });
 
+test('who appends again looks for what others have added since, and reads nothing else', async () => {
+  const scene = new Scene();
+  const log = new AuditLog(scene.options());
+  const append = async (n: number) =>
+    log.append({ chain: photos, id: `${photos}-${n}`, by: 'test', event: eventOf(n) });
+  await append(1);
+  scene.store.resetCounters();
+
+  await append(2);
+  expect(await append(2)).toMatchObject({ n: 2 });
+
+  expect(scene.store.requests('get')).toBe(0);
+  expect(scene.store.requests('listVersions')).toBe(2);
+  await scene.append(photos, 3);
+  expect(await append(4)).toMatchObject({ n: 4 });
+  expect(await scene.verify()).toMatchObject({ entries: 4, problems: [] });
+});
+
 test('an event that could not be read again is refused before it is written', async () => {
   const scene = new Scene();
   const event = { kind: 'hold-released', hold: 'a hold', reason: 'x'.repeat(5_000) } as const;
