@@ -40,8 +40,8 @@ export interface AuditRecord {
  */
 export class AuditLog {
   readonly #options: AuditLogOptions;
-  /** The last entry of each chain that was written here. */
-  readonly #written = new Map<string, AuditHead>();
+  /** Of each chain the last entry that was written here, or is about to be. */
+  readonly #written = new Map<string, Promise<AuditHead | undefined>>();
 
   constructor(options: AuditLogOptions) {
     this.#options = options;
@@ -52,12 +52,27 @@ export class AuditLog {
    * have followed, it may be recorded again under the same id.
    * @returns the entry's place.
    */
-  async append({ chain, id, by, event }: AuditRecord): Promise<AuditHead> {
+  async append(record: AuditRecord): Promise<AuditHead> {
+    const before = this.#written.get(record.chain);
+    // One after the other: at once they would take each other's names, and wait before every new attempt.
+    const written = this.#appendBehind(record, before);
+    this.#written.set(
+      record.chain,
+      written.catch(() => before),
+    );
+    return written;
+  }
+
+  async #appendBehind(
+    { chain, id, by, event }: AuditRecord,
+    before: Promise<AuditHead | undefined> | undefined,
+  ): Promise<AuditHead> {
     const { store, lockMode } = this.#options;
+    const known = await before;
     for (let attempt = 1; ; attempt++) {
       await waitBeforeAttempt(attempt, this.#options, defaultRetryPolicy);
       try {
-        const head = await findAuditHead(store, chain, this.#written.get(chain));
+        const head = await findAuditHead(store, chain, known);
         if (head?.id === id) return head;
         const now = await store.now();
         const n = (head?.n ?? 0) + 1;
@@ -71,12 +86,10 @@ export class AuditLog {
           by,
           event,
         };
-        const written = await this.#put(entry, {
+        return await this.#put(entry, {
           mode: lockMode,
           until: new Date(now.getTime() + safety.auditKeepDays * dayMs),
         });
-        this.#written.set(chain, written);
-        return written;
       } catch (error) {
         const another = isOfKind(error, 'taken', 'unavailable');
         if (!another || attempt === attempts) throw error;

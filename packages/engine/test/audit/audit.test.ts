@@ -152,6 +152,27 @@ test('who appends again looks for what others have added since, and reads nothin
   expect(await scene.verify()).toMatchObject({ entries: 4, problems: [] });
 });
 
+test('what one writer appends at once to a chain is written one after the other, past one that is refused', async () => {
+  const scene = new Scene();
+  const log = new AuditLog(scene.options());
+  const texts = ['a', 'b', 'x'.repeat(5_000), 'c', 'd'];
+  const records = [photos, films].flatMap((chain) =>
+    texts.map((hold) => ({ chain, id: `${hold} of ${chain}`, hold })),
+  );
+
+  const outcomes = await Promise.allSettled(
+    records.map(async ({ hold, ...rest }) =>
+      log.append({ ...rest, by: 'test', event: { kind: 'hold-released', hold, reason: 'none' } }),
+    ),
+  );
+
+  const places = outcomes.map((one) => (one.status === 'fulfilled' ? one.value.n : undefined));
+  expect(places.slice(0, texts.length)).toEqual([1, 2, undefined, 3, 4]);
+  expect(places.slice(texts.length)).toEqual([1, 2, undefined, 3, 4]);
+  expect(scene.store.requests('put')).toBe(8);
+  expect(await scene.verify()).toMatchObject({ entries: 8, problems: [] });
+});
+
 test('an event that could not be read again is refused before it is written', async () => {
   const scene = new Scene();
   const event = { kind: 'hold-released', hold: 'a hold', reason: 'x'.repeat(5_000) } as const;
