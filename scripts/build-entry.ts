@@ -30,6 +30,19 @@ const loggerNamePlugin: Plugin = {
   },
 };
 
+/** Commander starts subcommands that are programs of their own; there are none, and loading what would takes 3 ms. */
+const noSubprogramsPlugin: Plugin = {
+  name: 'no-subprograms',
+  setup: (bundle) => {
+    bundle.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /[/\\]commander[/\\]lib[/\\]command\.js$/.test(importer)
+        ? { path: 'no-subprograms', namespace: 'no-subprograms' }
+        : undefined,
+    );
+    bundle.onLoad({ filter: /.*/, namespace: 'no-subprograms' }, () => ({ contents: 'export default {};' }));
+  },
+};
+
 /** Options of what runs on a user's Node with all that it needs in it. */
 const programOptions = {
   ...commonOptions,
@@ -38,7 +51,7 @@ const programOptions = {
   // Errors have theirs written out.
   minify: true,
   mainFields: ['module', 'main'],
-  plugins: [directImports, resourceTypesPlugin, loggerNamePlugin],
+  plugins: [directImports, resourceTypesPlugin, loggerNamePlugin, noSubprogramsPlugin],
 } satisfies BuildOptions;
 
 /**
