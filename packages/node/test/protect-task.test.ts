@@ -12,7 +12,7 @@ import {
   systemClock,
   systemRandom,
 } from '../src/index.ts';
-import { protectTask } from '../src/workers/protect-task.ts';
+import { type ProtectJob, protectTask } from '../src/workers/protect-task.ts';
 import { ShardQueue, type CutNews } from '../src/workers/shard-queue.ts';
 import { makeTempDir } from './temp-dir.ts';
 
@@ -26,7 +26,13 @@ const sharing = {
 };
 
 /** Backs up a directory, its shards one after the other. @returns each shard with the news of it. */
-async function protectInTurn(directory: string): Promise<{ shard: ShardJson; news: CutNews[] }[]> {
+async function protectInTurn(
+  directory: string,
+  { firstFiles, limits }: Pick<ProtectJob, 'firstFiles' | 'limits'> = {
+    firstFiles: 3,
+    limits: { files: 3, bytes: 100 * mebibyte },
+  },
+): Promise<{ shard: ShardJson; news: CutNews[] }[]> {
   const vault = path.join(makeTempDir(), 'vault');
   const keyFile = path.join(makeTempDir(), 'key');
   await createKeyFile(keyFile, systemRandom);
@@ -46,8 +52,7 @@ async function protectInTurn(directory: string): Promise<{ shard: ShardJson; new
     source,
     protectAll: async (plan, keys) => {
       const queue = new ShardQueue();
-      const limits = { files: 3, bytes: 100 * mebibyte };
-      const job = { directory, vaultRoot: vault, plan, limits, sharing, firstFiles: 3 };
+      const job = { directory, vaultRoot: vault, plan, limits, sharing, firstFiles };
       const opened = { services, keys, buffers: new BufferPool() };
       for await (const shard of queue.shards()) {
         const news: CutNews[] = [];
@@ -98,4 +103,14 @@ test('another worker goes on behind small files at once, before any of them has 
     ],
     [{ index: 1, following: [], goesOn: false }],
   ]);
+});
+
+test.for([
+  [0, 4],
+  [4, 1],
+] as const)('with %d files that a thread begins alone, %d shards of 4 MiB', async ([firstFiles, shards]) => {
+  const directory = plant({ one: mebibyte, two: mebibyte, three: mebibyte, four: mebibyte });
+  const limits = { files: 8_000, bytes: 4 * mebibyte };
+
+  expect(await protectInTurn(directory, { firstFiles, limits })).toHaveLength(shards);
 });

@@ -33,7 +33,7 @@ export interface ProtectJob {
   readonly plan: RunPlan;
   readonly limits: ShardLimits;
   readonly sharing: SharingPolicy;
-  /** Files that the first shard may have in any case, where nobody waits for it to be listed. */
+  /** Files that the first shard may have in any case, and its bytes, where nobody waits for it to be listed; else 0. */
   readonly firstFiles: number;
 }
 
@@ -75,8 +75,9 @@ async function cut(
   { limits, sharing, firstFiles }: ProtectJob,
   signal: AbortSignal | undefined,
 ): Promise<CutOff> {
-  const scale = Math.min(1, (given.index + 1) / growingShards);
-  const files = Math.max(Math.ceil(limits.files * scale), given.index === 0 ? firstFiles : 0);
+  const isAlone = given.index === 0 && firstFiles > 0;
+  const scale = isAlone ? 1 : Math.min(1, (given.index + 1) / growingShards);
+  const files = Math.max(Math.ceil(limits.files * scale), isAlone ? firstFiles : 0);
   const scaled = { files, bytes: Math.ceil(limits.bytes * scale), largeBytes: sharing.sharedFromBytes };
   const { listed, shard, stretches, large, rest } = await cutShard(source, given.paths, scaled, signal);
   const following = [...stretches, ...(rest === undefined ? [] : [{ paths: rest }])];
