@@ -7,18 +7,20 @@ import type { PutOptions } from '@holdfast/engine';
 export const privateDirectory = '.holdfast';
 
 const encodedBytesMost = 255;
+/** An empty part of a name, `.` or `..`. */
+const uselessPart = /(?:^|\/)\.{0,2}(?:\/|$)/;
 
 /**
  * Tells that a name can be a path here: it is not empty, has no empty, `.` or `..` part and no NUL, is not too long for a
  * file name once it is percent-encoded, and does not lie in the store's private directory.
  */
 export function isObjectName(name: string): boolean {
-  const parts = name.split('/');
   return (
+    !uselessPart.test(name) &&
     name.isWellFormed() &&
     !name.includes('\0') &&
-    parts[0] !== privateDirectory &&
-    parts.every((part) => part !== '' && part !== '.' && part !== '..') &&
+    name !== privateDirectory &&
+    !name.startsWith(`${privateDirectory}/`) &&
     encodeURIComponent(name).length <= encodedBytesMost
   );
 }
@@ -42,7 +44,7 @@ export function objectPathOf(name: string): string {
  * which has as many names as the store has objects: it is never listed.
  */
 export function recordPathOf(root: string, name: string): string {
-  return path.join(root, privateDirectory, 'versions', encodeURIComponent(objectPathOf(name)));
+  return `${root}/${privateDirectory}/versions/${encodeURIComponent(objectPathOf(name))}`;
 }
 
 /** Directory of the marks of {@link besidesMarkOf}; missing while there is none. */

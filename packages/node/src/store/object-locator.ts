@@ -92,7 +92,8 @@ export class ObjectLocator {
     version: Omit<KnownVersion, 'storedAt'> & { readonly storedAt?: Date },
   ): Promise<LocatedVersion | undefined> {
     const { besides, ...state } = version;
-    const file = besides ? this.record(name).dataPath(version.versionId) : this.filePath(name);
+    // A record was asked for by that name, so it is usable.
+    const file = besides ? this.record(name).dataPath(version.versionId) : `${this.#root}/${name}`;
     try {
       const found = statSync(file);
       if (!found.isFile()) return undefined;

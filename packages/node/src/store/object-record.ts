@@ -64,12 +64,14 @@ function findLatestLock(files: readonly string[], versionId: string): ObjectLock
  */
 export class ObjectRecord {
   readonly #path: string;
-  readonly #mark: string;
+  readonly #root: string;
+  readonly #name: string;
   readonly #durable: boolean;
 
   constructor(root: string, name: string, durable: boolean) {
     this.#path = recordPathOf(root, name);
-    this.#mark = besidesMarkOf(root, name);
+    this.#root = root;
+    this.#name = name;
     this.#durable = durable;
   }
 
@@ -144,9 +146,10 @@ export class ObjectRecord {
 
   /** Moves a version's bytes into the record, where no file can be named like the object. */
   async takeBytes(written: string, versionId: string): Promise<void> {
-    makeDirectories(path.dirname(this.#mark));
-    await writeFile(this.#mark, '');
-    if (this.#durable) await syncDirectory(path.dirname(this.#mark));
+    const mark = besidesMarkOf(this.#root, this.#name);
+    makeDirectories(path.dirname(mark));
+    await writeFile(mark, '');
+    if (this.#durable) await syncDirectory(path.dirname(mark));
     await rename(written, this.dataPath(versionId));
     if (this.#durable) await syncDirectory(this.#path);
   }
@@ -159,7 +162,8 @@ export class ObjectRecord {
       else left.push(file);
     }
     // While the name is taken: else the mark could be the one of who takes it next.
-    if (!left.some((file) => file.startsWith('data-'))) await rm(this.#mark, { force: true });
+    if (!left.some((file) => file.startsWith('data-')))
+      await rm(besidesMarkOf(this.#root, this.#name), { force: true });
     try {
       await rmdir(this.#path);
     } catch (error) {
