@@ -31,7 +31,7 @@ export interface LocalVaultOptions {
 }
 
 export interface LocalVault {
-  readonly services: AllServices;
+  readonly services: AllServices & { readonly work: DirectoryWorkStore };
   /** Tidies the index up while others write into it, so that little is left to do at the end. */
   readonly checkpoint: () => void;
   readonly close: () => void;
@@ -130,7 +130,7 @@ export async function openLocalVault({
   makeDirectories(root);
   const catalog = new SqliteCatalog(join(root, 'catalog.sqlite'));
   const index = new SqliteChunkIndex(join(root, 'chunk-index.sqlite'));
-  const services: AllServices = {
+  const services: LocalVault['services'] = {
     store: new FilesystemObjectStore({
       root: join(root, 'vault'),
       clock: systemClock,

@@ -10,11 +10,19 @@ import {
   reconcilePoints,
   renewResource,
   type ResourceArn,
+  type RunId,
   type StepFailures,
   sweepPacks,
   type AllServices,
 } from '@holdfast/engine';
-import { localCaller, type LocalVaultOptions, localPlan, openLocalVault } from './local-vault.ts';
+import { dayMs, safety } from '@holdfast/engine/model';
+import {
+  localCaller,
+  type LocalVault,
+  type LocalVaultOptions,
+  localPlan,
+  openLocalVault,
+} from './local-vault.ts';
 
 export interface LocalMaintenance {
   readonly pointsRenewed: number;
@@ -27,7 +35,8 @@ export interface LocalMaintenance {
 /**
  * Removes what the points of a vault in a directory no longer need, in the order of the state machine: finds what the
  * catalog lacks, keeps the newest point of each directory on, and removes points whose retention has ended, and packs
- * whose lease has. Safe to run at any time, also beside backups, and to interrupt.
+ * whose lease has; and, as the lifecycle of a bucket does, what runs left each other. Safe to run at any time, also beside
+ * backups, and to interrupt.
  */
 export async function maintainLocalVault(
   vault: LocalVaultOptions,
@@ -35,6 +44,7 @@ export async function maintainLocalVault(
 ): Promise<LocalMaintenance> {
   const { services, close } = await openLocalVault(vault);
   try {
+    await removeOldWork(services);
     return await maintain(services, signal);
   } finally {
     close();
@@ -84,6 +94,21 @@ async function maintain(services: AllServices, signal: AbortSignal | undefined):
     bytesSwept: swept.bytes,
     failures,
   };
+}
+
+/** Has a folder for each run: see `runPrefix`. */
+const runsFolder = 'runs';
+
+async function removeOldWork({ work, catalog, clock }: LocalVault['services']): Promise<void> {
+  const now = clock.now();
+  const before = new Date(now.getTime() - safety.workObjectDays * dayMs);
+  for (const { name, changedAt } of work.listFolders(runsFolder)) {
+    if (changedAt >= before) continue;
+    const run = await catalog.runs.find(name as RunId);
+    // Nothing ends a run of this machine that takes longer than all those days.
+    const isAlive = run !== undefined && run.endedAt === undefined && run.aliveUntil > now;
+    if (!isAlive) await work.removeFolder(`${runsFolder}/${name}`);
+  }
 }
 
 async function listArns(catalog: Catalog): Promise<ReadonlySet<ResourceArn>> {

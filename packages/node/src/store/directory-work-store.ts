@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InvalidInputError, ObjectNotFoundError, type WorkStore } from '@holdfast/engine';
@@ -58,6 +59,21 @@ export class DirectoryWorkStore implements WorkStore {
     }
   }
 
+  /** Folders below a folder, with the time at which something was last made in each of them. */
+  listFolders(folder: string): readonly { readonly name: string; readonly changedAt: Date }[] {
+    const path = this.#pathOf(folder);
+    const found = unlessMissing(() => readdirSync(path)) ?? [];
+    return found.flatMap((name) => {
+      const changedAt = unlessMissing(() => statSync(join(path, name)).mtime);
+      return changedAt === undefined ? [] : [{ name, changedAt }];
+    });
+  }
+
+  /** Removes a folder and all that is in it. Succeeds when it is gone already. */
+  async removeFolder(folder: string): Promise<void> {
+    await rm(this.#pathOf(folder), { force: true, recursive: true });
+  }
+
   #placeOf(name: string): string {
     const path = this.#pathOf(name);
     makeDirectories(dirname(path));
@@ -71,5 +87,15 @@ export class DirectoryWorkStore implements WorkStore {
       );
     }
     return join(this.#root, name);
+  }
+}
+
+/** Others may remove the same at the same time. */
+function unlessMissing<Answer>(ask: () => Answer): Answer | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
