@@ -229,6 +229,22 @@ describe('the catalog', () => {
     expect(dynamo.commandCalls(QueryCommand)[1]?.args[0].input.ExclusiveStartKey).toEqual({ PK: 'x' });
   });
 
+  test('asks for few points at first, for whoever wants the newest alone, and then for all others', async () => {
+    const arn = 'arn:aws:s3:::photos' as ResourceArn;
+    const item = { pointId: 'a', sourceTime: '2026-01-01T00:00:00.000Z' };
+    dynamo.on(QueryCommand).callsFake(async ({ ExclusiveStartKey: start }) => ({
+      Items: [item],
+      LastEvaluatedKey: start === undefined ? { PK: 'one' } : undefined,
+    }));
+    const limits = () => dynamo.commandCalls(QueryCommand).map((call) => call.args[0].input.Limit);
+
+    for await (const _newest of catalog.points.list(arn)) break;
+    expect(limits()).toEqual([50]);
+
+    expect(await allOf(catalog.points.list(arn))).toHaveLength(2);
+    expect(limits()).toEqual([50, 50, undefined]);
+  });
+
   test('never asks for a span that ends before it begins, which DynamoDB refuses', async () => {
     dynamo.on(QueryCommand).resolves({});
     const [early, late] = [new Date('2026-01-01'), new Date('2026-02-01')];
