@@ -68,7 +68,7 @@ export function identifyRequest(head: MessageHead, body: Uint8Array | undefined)
     method: head.method,
     path: head.url,
   };
-  if (service === 's3') return { ...common, ...s3Target(head.method, url, head.headers) };
+  if (service === 's3') return { ...common, ...s3Target(head.method, head.url, head.headers) };
   const operation =
     (typeof target === 'string' ? target.split('.').at(-1) : undefined) ??
     formAction(head, body) ??

@@ -1,17 +1,22 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Names an S3 call by its API operation, with the bucket and decoded key of its path-style address. */
+/**
+ * Names an S3 call by its API operation, with the bucket and decoded key of its path-style address.
+ * @param path - as sent, with its query: a URL would resolve the dots of a key such as `../up`.
+ */
 export function s3Target(
   method: string,
-  url: URL,
+  path: string,
   headers: IncomingHttpHeaders,
 ): { readonly operation: string; readonly bucket?: string; readonly key?: string } {
-  const [, bucket, ...rest] = url.pathname.split('/');
+  const [address = '', search] = path.split('?');
+  const query = new URLSearchParams(search);
+  const [, bucket, ...rest] = address.split('/');
   const key = rest.join('/');
   if (!bucket) return { operation: 'ListBuckets' };
-  if (!key) return { operation: bucketOperation(method, url.searchParams), bucket: decoded(bucket) };
+  if (!key) return { operation: bucketOperation(method, query), bucket: decoded(bucket) };
   return {
-    operation: objectOperation(method, url.searchParams, headers),
+    operation: objectOperation(method, query, headers),
     bucket: decoded(bucket),
     key: decoded(key),
   };

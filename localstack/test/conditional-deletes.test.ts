@@ -5,7 +5,7 @@ import { startFixture } from './gateway-fixture.ts';
 /** An emulator with one object, which knows no conditions. */
 async function connect() {
   const fixture = await startFixture(({ method, path, headers }, response) => {
-    const isThere = path.startsWith('/vault/there');
+    const isThere = path.startsWith('/vault/there') || path.startsWith('/vault/../up');
     if (headers['if-match'] !== undefined) response.writeHead(501);
     else if (path.startsWith('/vault/hidden')) response.writeHead(method === 'HEAD' ? 403 : 204);
     else if (method === 'HEAD') response.writeHead(isThere ? 200 : 404, isThere ? { etag: '"abc"' } : {});
@@ -22,6 +22,7 @@ async function connect() {
 test.for([
   ['there', '"abc"'],
   ['there', '*'],
+  ['../up', '"abc"'],
   ['there', undefined],
   ['gone', undefined],
 ] as const)('a deletion of %s if it is %s goes to the emulator', async ([key, etag]) => {
@@ -32,6 +33,7 @@ test.for([
 
 test.for([
   ['there', '"other"', 'PreconditionFailed', 412],
+  ['../up', '"other"', 'PreconditionFailed', 412],
   ['gone', '"abc"', 'NoSuchKey', 404],
   ['gone', '*', 'NoSuchKey', 404],
   ['hidden', '"abc"', 'AccessDenied', 403],

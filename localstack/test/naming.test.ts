@@ -24,16 +24,24 @@ test.each([
   ['GET', '/vault/a?tagging', 'GetObjectTagging'],
   ['POST', '/vault/a?restore', 'RestoreObject'],
 ])('knows %s %s as %s', (method, path, operation) => {
-  expect(s3Target(method, new URL(path, 'http://s3'), {}).operation).toBe(operation);
+  expect(s3Target(method, path, {}).operation).toBe(operation);
 });
 
 test('tells copies from uploads, and decodes keys', () => {
   const headers = { 'x-amz-copy-source': '/a/b' };
 
-  expect(s3Target('PUT', new URL('http://s3/vault/x%2Fy%20z'), headers)).toEqual({
+  expect(s3Target('PUT', '/vault/x%2Fy%20z', headers)).toEqual({
     operation: 'CopyObject',
     bucket: 'vault',
     key: 'x/y z',
+  });
+});
+
+test.each(['../up', 'a/../../b', './a', '..'])('takes the dots of %s for a part of the key', (key) => {
+  expect(s3Target('DELETE', `/vault/${key}?versionId=1`, {})).toEqual({
+    operation: 'DeleteObject',
+    bucket: 'vault',
+    key,
   });
 });
 
