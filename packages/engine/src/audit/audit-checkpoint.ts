@@ -9,7 +9,7 @@ import type { WorkStore } from '../ports/work-store.ts';
 import { findJson, putJson } from '../work-json.ts';
 import { auditEntryNumber, auditHash, auditPrefixes, decodeAuditEntry, ifReadable } from './audit-entry.ts';
 import type { AuditLogOptions } from './audit-log.ts';
-import { findAuditHead } from './find-audit-head.ts';
+import { type AuditHead, entriesInOrder, findAuditHead } from './find-audit-head.ts';
 import { dayMs } from '../model/time.ts';
 
 /** Most entries that are looked at to learn whose chain a folder holds. */
@@ -59,7 +59,8 @@ export type CheckpointStep =
 /**
  * Writes today's checkpoint over the heads of all chains, unless there is one. Repeatable. Goes on over any number of
  * calls, at least one chain each; the checkpoint is of the day on which the last one ends.
- * Costs about two requests a chain, and one more for each that has grown since the checkpoint before.
+ * Costs about two requests a chain, and one more for each that has grown since the checkpoint before; a search for each
+ * that has not, and is long.
  * @returns the hash of today's checkpoint: kept outside the vault, it proves the log up to today.
  */
 export async function putCheckpoint(
@@ -147,12 +148,26 @@ async function listHeads(
       continue;
     }
     const chain = (await findChainIn(store, first)) ?? (await findChain(store, folder));
-    const head = chain === undefined ? undefined : await findAuditHead(store, chain, known.get(chain));
+    const head = chain === undefined ? undefined : await findHead(store, chain, known.get(chain));
     if (chain !== undefined && head !== undefined)
       heads.push({ chain, n: head.n, sha256: head.sha256, id: head.id });
     // '0' follows the slash: behind everything in the folder.
     startAfter = `${folder.slice(0, -1)}0`;
   }
+}
+
+/**
+ * Finds the last entry of a chain behind the one that the checkpoint before has. Where none follows, writers, who search
+ * from the first entry on, may have gone on behind objects that somebody put far ahead.
+ */
+async function findHead(
+  store: ObjectStore,
+  chain: string,
+  before: AuditHead | undefined,
+): Promise<AuditHead | undefined> {
+  const head = await findAuditHead(store, chain, before);
+  const standsStill = head !== undefined && head === before && head.n >= entriesInOrder;
+  return standsStill ? findAuditHead(store, chain) : head;
 }
 
 /** Finds the chain of a folder whose first object cannot be read as an entry. */

@@ -12,7 +12,7 @@ import {
 /** Entries that may be missing before one that is still taken for the end of its chain. */
 const mostMissing = 1_000;
 /** Entries that are read in their order before the search looks ahead: the names in one answer of S3. */
-const entriesInOrder = 1_000;
+export const entriesInOrder = 1_000;
 /**
  * The greatest number that the search looks ahead to. What lies behind is read in its order, so that whoever puts objects
  * where the search looks, some dozens of them, leaves room for more than five thousand million entries.
@@ -43,9 +43,9 @@ interface Followed {
  * What others put there must not stop those who write the log, and is for `audit verify` to report: the entry after an
  * unreadable one names the hash of its bytes; objects that cannot be entries for their names are passed over.
  * The head always is an object behind which {@link mostMissing} numbers are free. It is the first such one, so that what
- * lies beyond is passed over, unless the chain has more than {@link entriesInOrder} entries and somebody put objects under
- * the very numbers that the search looks at: then it can be one of those, up to {@link farthestLook}.
- * @param after - an entry that is known to exist, so that the search begins behind it.
+ * lies beyond is passed over, unless the chain has {@link entriesInOrder} entries and somebody put objects under the very
+ * numbers that the search looks at: then it can be one of those, up to {@link farthestLook}.
+ * @param after - an entry that is known to exist, so that the search begins behind it: it may end before such an object.
  */
 export async function findAuditHead(
   store: ReadableStore,

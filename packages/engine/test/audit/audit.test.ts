@@ -410,6 +410,25 @@ describe('what somebody else puts into the log stops nobody who writes it, and i
     expect(new Set(outcome.problems.map((problem) => problem.name))).toEqual(new Set([`${folder}${name}`]));
   });
 
+  test('an object behind which those who write a long chain go on, so that checkpoints have its new end', async () => {
+    const scene = await Scene.withDays(1);
+    for (let n = 2; n <= 2_400; n++) scene.store.plantVersion(auditEntryName(photos, n), utf8('abc'));
+    scene.clock.advance(dayMs);
+    await putCheckpoint(scene.options());
+    scene.store.plantVersion(auditEntryName(photos, 4_000), utf8('abc'));
+    await scene.append(photos, 2);
+    scene.clock.advance(dayMs);
+
+    await putCheckpoint(scene.options());
+
+    const [day, before] = [0, 1].map((ago) =>
+      new Date(scene.clock.now().getTime() - ago * dayMs).toISOString().slice(0, 10),
+    );
+    const headOf = async (date = '') => (await headsOf(scene, date)).find((head) => head.chain === photos)?.n;
+    expect(await headOf(before)).toBe(2_400);
+    expect(await headOf(day)).toBe(4_001);
+  });
+
   test.each([`${'0'.repeat(32)}/0000000001`, `${'0'.repeat(32)}/zzz`, '0'])(
     'no chain: %s',
     async (inChains) => {
