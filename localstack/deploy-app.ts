@@ -30,6 +30,8 @@ export interface DeployOptions {
   readonly stacks?: readonly (typeof stackNames)[number][];
   /** Folder in which the application is synthesized already, with the same plans, account and region. @default it is synthesized */
   readonly assembly?: string | undefined;
+  /** Folder that keeps what is synthesized. @default it is removed */
+  readonly output?: string;
 }
 
 export type DeployedOutputs = Readonly<Record<string, string>>;
@@ -46,7 +48,8 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
     s3: new S3Client({ ...clientConfig(options), forcePathStyle: true }),
     dynamoDb: new DynamoDBClient(clientConfig(options)),
   };
-  const output = await mkdtemp(join(tmpdir(), 'holdfast-cdk-'));
+  const temporary = await mkdtemp(join(tmpdir(), 'holdfast-cdk-'));
+  const output = options.output ?? temporary;
   try {
     const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
     const application = assembly === undefined ? ['--output', output, ...context] : ['--app', assembly];
@@ -62,7 +65,7 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
     }
     return await readOutputs(clients.cloudFormation, stacks ?? stackNames);
   } finally {
-    await rm(output, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true });
   }
 }
 

@@ -8,15 +8,15 @@ import { join, relative } from 'node:path';
 import { GetBucketTaggingCommand } from '@aws-sdk/client-s3';
 import { makeRoleClients } from '@holdfast/aws/iam';
 import type { RestoreRow, RunId } from '@holdfast/engine';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
 import { runHoldfast } from '../../localstack/run-holdfast.ts';
 import { holdfast } from './support/command-line.ts';
-import { describeUnless, findGap, testUnless } from '../support/gaps.ts';
+import { describeUnless, findGap } from '../support/gaps.ts';
 import { patienceMs } from '../support/patience.ts';
 import { arnOfBucket, listPoints, newestRun } from './support/cycles.ts';
-import { assembly, openApp } from './support/deployed.ts';
+import { openApp } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
 import { waitForEnd } from './support/executions.ts';
 import { GatewayClient } from './support/gateway.ts';
@@ -368,10 +368,8 @@ describe('the command line, over the wire', () => {
     }
   });
 
-  const noTemplates =
-    assembly === undefined ? 'templates are kept where npm run test:e2e made them' : undefined;
-  testUnless(noTemplates)('finds nothing that a second deployment would change', async () => {
-    const { out } = await holdfast('doctor', '--templates', assembly ?? '', '--json');
+  test('finds nothing that a second deployment would change', async () => {
+    const { out } = await holdfast('doctor', '--templates', inject('templates'), '--json');
 
     const { stacks } = JSON.parse(out) as { stacks: readonly { refused: unknown[]; changes: unknown[] }[] };
     expect(stacks).toHaveLength(3);

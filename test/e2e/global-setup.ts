@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { TestProject } from 'vitest/node';
@@ -13,9 +16,14 @@ import { waitScale } from './support/wait-scale.ts';
  * after the last.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const stop = await ensureTestEndpoint({
+  const stopEndpoint = await ensureTestEndpoint({
     environment: { SFN_WAIT_SCALE: String(waitScale) },
   });
+  const output = await mkdtemp(join(tmpdir(), 'holdfast-assembly-'));
+  const stop = async (): Promise<void> => {
+    await stopEndpoint();
+    await rm(output, { recursive: true, force: true });
+  };
   try {
     const endpointUrl = process.env['AWS_ENDPOINT_URL'];
     const region = process.env['AWS_REGION'];
@@ -29,12 +37,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const { Account } = await new STSClient({}).send(new GetCallerIdentityCommand({}));
     const accountId = Account as string;
     const started = performance.now();
-    const target = { environment, plansFile, assembly, accountId, region };
+    const target = { environment, plansFile, assembly, output, accountId, region };
     const outputs = await deployApp({ ...target, log: () => undefined });
     console.log(`e2e: deployed in ${((performance.now() - started) / 1000).toFixed(0)} s`);
     await switchSchedule(testPlans.minutely, 'DISABLED');
     const deployed: Deployed = { outputs, accountId, region, environment };
     project.provide('deployed', deployed);
+    project.provide('templates', assembly ?? output);
     return stop;
   } catch (error) {
     await stop();

@@ -21,6 +21,8 @@ export interface Deployed {
 declare module 'vitest' {
   interface ProvidedContext {
     deployed: Deployed;
+    /** Folder of the templates that were deployed. */
+    templates: string;
   }
 }
 
