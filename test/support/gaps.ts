@@ -19,6 +19,7 @@ import {
   CreateStateMachineCommand,
   DeleteStateMachineCommand,
   DescribeExecutionCommand,
+  GetExecutionHistoryCommand,
   SFNClient,
   StartExecutionCommand,
   StopExecutionCommand,
@@ -37,6 +38,7 @@ import { createFunction, roleArn } from '../../localstack/lambda-function.ts';
 /** Reason that a test cannot run on the AWS at hand, as an end of its title; `undefined` where it can. */
 export type Gap = string | undefined;
 
+const sfn = new SFNClient({});
 const endpointUrl = process.env['AWS_ENDPOINT_URL'] ?? '';
 const region = process.env['AWS_REGION'] ?? 'us-east-1';
 const arnOf = (service: string, resource: string): string =>
@@ -57,8 +59,10 @@ export type Need =
   /** An Expires header of any text, as S3 keeps it. */
   | 'anyExpires'
   | 'throttledSteps'
-  /** The cause that somebody gave who stopped an execution. */
+  /** The error and the cause that somebody gave who stopped an execution. */
   | 'stopCauses'
+  /** Executions that end when they are stopped, whatever their tasks are at. */
+  | 'promptStops'
   | 'sdkInModules'
   /** The emulator of localstack/, beside the one at hand. */
   | 'ownEmulator';
@@ -78,7 +82,8 @@ const probes: Readonly<Record<Need, () => Promise<Gap>>> = {
     unless(await takesAnyExpires(), 'an Expires header that is no date ends in an error'),
   throttledSteps: async () =>
     unless(await namesThrottled(), 'a refused invocation has no error name in a state machine'),
-  stopCauses: async () => unless(await keepsStopCauses(), 'the cause of a stop is not kept'),
+  stopCauses: async () => unless(await keepsStopCauses(), 'error and cause of a stop are not kept'),
+  promptStops: async () => unless(await stopsAtWork(), 'a stop waits for the tasks that run'),
   sdkInModules: async () =>
     unless(await findsSdkInModules(), 'functions that are ES modules do not find the SDK'),
   ownEmulator: async () =>
@@ -195,25 +200,17 @@ async function takesAnyExpires(): Promise<boolean> {
 
 async function namesThrottled(): Promise<boolean> {
   const lambda = new LambdaClient({});
-  const sfn = new SFNClient({});
   const FunctionName = await createFunction(lambda, 'exports.handler = async () => null;');
   await lambda.send(new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: 0 }));
-  const Resource = arnOf('lambda', `function:${FunctionName}`);
-  const definition = JSON.stringify({
-    StartAt: 'Call',
-    States: { Call: { Type: 'Task', Resource, End: true } },
+  const name = await withExecution(callOf(FunctionName), async (executionArn) => {
+    let error: string | undefined;
+    await within(60, async () => {
+      const found = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+      error = found.error;
+      return found.status !== 'RUNNING';
+    });
+    return error;
   });
-  const { stateMachineArn } = await sfn.send(
-    new CreateStateMachineCommand({ name: unique(), roleArn, definition }),
-  );
-  const { executionArn } = await sfn.send(new StartExecutionCommand({ stateMachineArn, input: '{}' }));
-  let name: string | undefined;
-  await within(60, async () => {
-    const { status, error } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
-    name = error;
-    return status !== 'RUNNING';
-  });
-  await sfn.send(new DeleteStateMachineCommand({ stateMachineArn }));
   await lambda.send(new DeleteFunctionCommand({ FunctionName }));
   return name === 'Lambda.TooManyRequestsException';
 }
@@ -259,14 +256,50 @@ async function within(seconds: number, holds: () => Promise<boolean>): Promise<b
 }
 
 async function keepsStopCauses(): Promise<boolean> {
-  const sfn = new SFNClient({});
-  const definition = { StartAt: 'Waits', States: { Waits: { Type: 'Wait', Seconds: 60, End: true } } };
-  const { stateMachineArn } = await sfn.send(
-    new CreateStateMachineCommand({ name: unique(), roleArn, definition: JSON.stringify(definition) }),
+  return withExecution({ Type: 'Wait', Seconds: 60 }, async (executionArn) => {
+    await sfn.send(new StopExecutionCommand({ executionArn, error: 'Why', cause: 'why' }));
+    const { error, cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    return error === 'Why' && cause === 'why';
+  });
+}
+
+/** Stops an execution while a function of it works, which is at it for longer than is waited. */
+async function stopsAtWork(): Promise<boolean> {
+  const lambda = new LambdaClient({});
+  const FunctionName = await createFunction(
+    lambda,
+    'exports.handler = () => new Promise((resolve) => setTimeout(resolve, 20_000));',
   );
-  const { executionArn } = await sfn.send(new StartExecutionCommand({ stateMachineArn, input: '{}' }));
-  await sfn.send(new StopExecutionCommand({ executionArn, cause: 'why' }));
-  const { cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+  const stops = await withExecution(callOf(FunctionName), async (executionArn) => {
+    await within(60, async () => {
+      const { events = [] } = await sfn.send(new GetExecutionHistoryCommand({ executionArn }));
+      return events.some(({ type }) => type === 'LambdaFunctionStarted');
+    });
+    await sfn.send(new StopExecutionCommand({ executionArn }));
+    return within(5, async () => {
+      const { status } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+      return status === 'ABORTED';
+    });
+  });
+  await lambda.send(new DeleteFunctionCommand({ FunctionName }));
+  return stops;
+}
+
+function callOf(functionName: string): object {
+  return { Type: 'Task', Resource: arnOf('lambda', `function:${functionName}`) };
+}
+
+/** Starts an execution of one state, and deletes its machine when it has been looked at. */
+async function withExecution<Found>(
+  state: object,
+  look: (executionArn: string) => Promise<Found>,
+): Promise<Found> {
+  const definition = JSON.stringify({ StartAt: 'Only', States: { Only: { ...state, End: true } } });
+  const { stateMachineArn } = await sfn.send(
+    new CreateStateMachineCommand({ name: unique(), roleArn, definition }),
+  );
+  const { executionArn = '' } = await sfn.send(new StartExecutionCommand({ stateMachineArn, input: '{}' }));
+  const found = await look(executionArn);
   await sfn.send(new DeleteStateMachineCommand({ stateMachineArn }));
-  return cause === 'why';
+  return found;
 }
