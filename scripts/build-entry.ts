@@ -72,7 +72,11 @@ export const aloneOptions = {
   },
 } satisfies BuildOptions;
 
-const inCommonJs = { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' };
+const inCommonJs = {
+  'import.meta.dirname': '__dirname',
+  'import.meta.filename': '__filename',
+  'import.meta.url': '__fileUrl',
+};
 
 /** Bundles the module that begins a process or a thread. */
 export async function buildStart(
@@ -80,7 +84,10 @@ export async function buildStart(
   file: string,
   plugins: readonly Plugin[] = [],
 ): Promise<void> {
-  const options = { ...programOptions, format: 'cjs', define: inCommonJs } as const;
+  const banner = {
+    js: '"use strict"; const __fileUrl = require(\'node:url\').pathToFileURL(__filename).href;',
+  };
+  const options = { ...programOptions, format: 'cjs', define: inCommonJs, banner } as const;
   await build({ ...options, entryPoints: [entry], outfile: file, plugins: [...plugins] });
 }
 

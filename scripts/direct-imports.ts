@@ -37,7 +37,7 @@ function importsOf(names: string, index: string): readonly string[] {
   const modules = modulesOf(resolve(index));
   return valuesOf(names).map(([name, as]) => {
     const module = modules.get(name);
-    if (module === undefined) throw new Error(`${index} is found to export no ${name}`);
+    if (module === undefined) throw new Error(`${index} exports no ${name}`);
     return `import { ${name} as ${as} } from ${JSON.stringify(module)};`;
   });
 }

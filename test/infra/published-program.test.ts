@@ -12,8 +12,7 @@ import { buildProgram } from '../../scripts/build-program.ts';
 const run = promisify(execFile);
 
 test('bundled, too, the SDK warns on the console of credentials that it passes over', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-program-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const directory = makeTempDir();
   const credentials = join(directory, 'credentials');
   writeFileSync(credentials, '[backup]\naws_access_key_id = OFPROFILE\naws_secret_access_key = a\n');
   const contents =
@@ -36,43 +35,61 @@ test('bundled, too, the SDK warns on the console of credentials that it passes o
   expect(stderr).toContain('Multiple credential sources detected');
 });
 
-test('each command keeps its compiled code, and a misspelt one keeps none', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-program-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  await buildProgram(directory);
-  const program = join(directory, 'holdfast.js');
-  const kinds = () =>
-    globSync(join(directory, 'node_modules', '.cache', 'holdfast', '*', '*')).map((path) => basename(path));
+test('backup, restore and all other commands each keep their compiled code', async () => {
+  const { directory, program } = await makeProgram();
 
   const first = await run(process.execPath, [program, 'version']);
-  const again = await run(process.execPath, [program, 'version']);
+  const again = await run(process.execPath, [program, '--json', 'version']);
   await run(process.execPath, [program, 'restore', '--help']);
-  const misspelt = run(process.execPath, [program, 'restoer']);
 
-  await expect(misspelt).rejects.toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining('"holdfast restore"'),
-  });
   expect([first.stdout, again.stdout]).toEqual([`${productVersion}\n`, `${productVersion}\n`]);
-  expect(kinds().sort()).toEqual(['restore', 'version']);
+  const kinds = globSync(join(directory, 'node_modules', '.cache', 'holdfast', '*', '*'));
+  expect(kinds.map((path) => basename(path)).sort()).toEqual(['other', 'restore']);
 });
 
-test('a restore of files loads nothing that reads disks, verifies or quotes', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-program-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+test('what ends before its work is done does not end as if all were well', async () => {
+  const { directory, program } = await makeProgram();
+  const preload = join(directory, 'preload.cjs');
+  // Nothing is left that would wake the program up.
+  writeFileSync(preload, "require('node:fs/promises').open = () => new Promise(() => {});");
+  const options = ['--vault', join(directory, 'vault'), '--key-file', join(directory, 'key')];
+
+  const ended = run(process.execPath, ['--require', preload, program, 'init', ...options]);
+
+  await expect(ended).rejects.toMatchObject({
+    code: 13,
+    stderr: 'holdfast: ended before its work was done; please report it\n',
+  });
+});
+
+test.for([
+  ['backup', 'packages/engine/src/protect/protect-shard.ts'],
+  ['restore', 'packages/engine/src/restore/restore-range.ts'],
+] as const)('%s loads nothing that reads disks, verifies or measures', async ([command, own]) => {
+  const directory = makeTempDir();
   const { outputs } = await buildModules('packages/cli/src/main.ts', 'main', directory);
+  const entries = ['cli/src/main.ts', `cli/src/commands/${command}.ts`];
   const loaded = Object.keys(outputs).filter((path) =>
-    ['cli/src/main.ts', 'cli/src/commands/restore.ts'].some((entry) =>
-      outputs[path]?.entryPoint?.endsWith(entry),
-    ),
+    entries.some((entry) => outputs[path]?.entryPoint?.endsWith(entry)),
   );
   for (const path of loaded)
     for (const { path: imported, kind } of outputs[path]?.imports ?? [])
       if (kind === 'import-statement' && !loaded.includes(imported)) loaded.push(imported);
   const modules = loaded.flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}));
 
-  expect(modules).toContain('packages/engine/src/restore/restore-range.ts');
-  expect(
-    modules.filter((path) => /packages\/disk\/|engine\/src\/verify\/verify-|@aws-sdk/.test(path)),
-  ).toEqual([]);
+  expect(modules).toContain(own);
+  const others = /packages\/disk\/|engine\/src\/(?:verify\/verify-|usage\/measure-vault)|@aws-sdk/;
+  expect(modules.filter((path) => others.test(path))).toEqual([]);
 });
+
+function makeTempDir(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-program-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+async function makeProgram(): Promise<{ readonly directory: string; readonly program: string }> {
+  const directory = makeTempDir();
+  await buildProgram(directory);
+  return { directory, program: join(directory, 'holdfast.js') };
+}

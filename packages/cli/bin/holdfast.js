@@ -2,6 +2,7 @@
 // Plain JavaScript on purpose: it has to run on the Node that is too old to run the rest.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const needed = 24;
 
@@ -9,7 +10,7 @@ const needed = 24;
 function findInstalledNode() {
   if (process.platform !== 'linux') return undefined;
   try {
-    const require = createRequire(import.meta.filename);
+    const require = createRequire(import.meta.url);
     const manifest = require.resolve(`node-linux-${process.arch}/package.json`);
     return join(dirname(manifest), 'bin', 'node');
   } catch {
@@ -20,7 +21,7 @@ function findInstalledNode() {
 /** Runs this file again on another Node and ends as that one ends. */
 async function runOn(node) {
   const { spawn } = await import('node:child_process');
-  const child = spawn(node, [import.meta.filename, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   // A terminal sends its interrupt to the child as well; leaving first would hide how the child ends.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
@@ -50,4 +51,10 @@ async function startOrRefuse() {
   else await runOn(node);
 }
 
+// Node ends with 0 where nothing is left to wait for, whatever has not been done by then.
+const isUnfinished = 13;
+process.exitCode = isUnfinished;
+process.once('exit', (code) => {
+  if (code === isUnfinished) console.error('holdfast: ended before its work was done; please report it');
+});
 void startOrRefuse();

@@ -1,17 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import {
-  chmodSync,
   existsSync,
   globSync,
+  mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
-import { commandIn } from '../src/compiled/compiled-modules.ts';
+import { expect, test, vi } from 'vitest';
+import { kindOf } from '../src/compiled/compiled-modules.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 const loader = pathToFileURL(join(import.meta.dirname, '..', 'src', 'compiled', 'compiled-modules.ts')).href;
@@ -67,7 +69,7 @@ test('keeps functions that were called, by kind of process, for their owner alon
   writeModule(
     directory,
     'main.js',
-    `const long = (x) => { ${body} return x; }; exports.work = () => process.argv.includes('none') || typeof long(1);`,
+    `const long = (x) => { ${body} return x; }; exports.work = () => typeof long(1);`,
   );
   const called = run(directory, 'calls');
   writeModule(
@@ -86,17 +88,27 @@ test('keeps functions that were called, by kind of process, for their owner alon
   expect(statSync(withIt).mode & 0o777).toBe(0o600);
 });
 
-test('uses code that is there: it is not written again', () => {
-  const directory = makeProgram();
-  run(directory);
-  const first = statSync(codeOf(directory, 'main.js'), { bigint: true });
+test('adds what is called by the first five processes, and then leaves the code alone', () => {
+  const directory = makeTempDir();
+  const body = Array.from({ length: 200 }, (_, i) => `x = x * ${i} + Math.sin(x) - [x, "${i}"].length;`).join(
+    '',
+  );
+  const source = `const long = (x) => { ${body} return x; }; exports.work = () => process.env.LONG && typeof long(1);`;
+  writeModule(directory, 'main.js', source);
+  const sizes: number[] = [];
+  const written = new Set<bigint>();
+  for (const isLong of [false, true, false, false, false, false, false]) {
+    vi.stubEnv('LONG', isLong ? 'yes' : undefined);
+    run(directory);
+    const { size, mtimeNs } = statSync(codeOf(directory, 'main.js'), { bigint: true });
+    sizes.push(Number(size));
+    written.add(mtimeNs);
+  }
 
-  run(directory);
-
-  expect(statSync(codeOf(directory, 'main.js'), { bigint: true })).toMatchObject({
-    ino: first.ino,
-    mtimeNs: first.mtimeNs,
-  });
+  const [first = 0, second = 0, ...rest] = sizes;
+  expect(second).toBeGreaterThan(2 * first);
+  expect(Math.min(...rest)).toBeGreaterThan(2 * first);
+  expect(written.size).toBe(5);
 });
 
 test('does not run code of another source of the same length', () => {
@@ -115,37 +127,62 @@ test.for([
     'changed',
     (path: string) => {
       const bytes = readFileSync(path);
-      bytes[bytes.length >> 1]! ^= 1;
+      bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
       writeFileSync(path, bytes);
     },
   ],
 ] as const)('replaces code that is %s', ([, damage]) => {
   const directory = makeProgram();
-  run(directory);
+  for (let call = 0; call < 5; call += 1) run(directory);
   const path = codeOf(directory, 'other.js');
-  const whole = statSync(path);
+  const whole = readFileSync(path);
   damage(path);
 
   expect(run(directory)).toBe('main.js0');
-  const after = statSync(path);
-  expect(after.size).toBe(whole.size);
-  expect(after.ino).not.toBe(whole.ino);
+  const after = readFileSync(path);
+  expect(after.length).toBeGreaterThan(whole.length / 2);
+  // Of one process again, not of five.
+  expect([whole.readUInt32LE(8), after.readUInt32LE(8)]).toEqual([5, 1]);
+});
+
+test.for([
+  ['a directory', (path: string) => mkdirSync(path)],
+  ['a pipe', (path: string) => execFileSync('mkfifo', [path])],
+  ['a link elsewhere', (path: string) => symlinkSync(join(path, '..', 'target'), path)],
+] as const)('runs beside %s in place of code, and keeps the rest', ([, plant]) => {
+  const directory = makeProgram();
+  run(directory);
+  const path = codeOf(directory, 'main.js');
+  rmSync(path);
+  plant(path);
+  const other = statSync(codeOf(directory, 'other.js'), { bigint: true });
+
+  expect(run(directory)).toBe('main.js0');
+  expect(statSync(codeOf(directory, 'other.js'), { bigint: true }).mtimeNs).toBeGreaterThan(other.mtimeNs);
+  expect(existsSync(join(path, '..', 'target'))).toBe(false);
 });
 
 test('runs where it may not keep anything', () => {
   const directory = makeProgram();
   writeFileSync(join(directory, 'node_modules'), 'in the way');
-  chmodSync(join(directory, 'node_modules'), 0o444);
 
   expect(run(directory)).toBe('main.js0');
 });
 
+test('a module that fails while it loads fails again', () => {
+  const directory = makeTempDir();
+  const body = `exports.work = () => { try { require('./bad.js'); } catch {} return require('./bad.js'); };`;
+  writeModule(directory, 'main.js', body);
+  writeModule(directory, 'bad.js', `throw new Error('bad');`);
+
+  expect(() => run(directory)).toThrow(/Error: bad/);
+});
+
 test.for([
   [['restore', 'photos'], 'restore'],
-  [['--vault', '/backups', 'backup'], 'backup'],
-  [['--json'], 'program'],
-  [['../../etc'], 'program'],
-  [[], 'program'],
+  [['--vault', 'v', 'backup'], 'backup'],
+  [['--profile', 'prod', 'points'], 'other'],
+  [[], 'other'],
 ] as const)('%j is of the kind %s', ([words, kind]) => {
-  expect(commandIn(words)).toBe(kind);
+  expect(kindOf(words)).toBe(kind);
 });

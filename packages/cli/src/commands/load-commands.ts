@@ -1,11 +1,4 @@
-import type { CommandDefinition } from '../terminal/command.ts';
-import type { AddCompletion } from '../terminal/program.ts';
-
-export interface LoadedCommands {
-  readonly commands: readonly CommandDefinition[];
-  /** Adds what completes the commands in a shell, where all are there. */
-  readonly addCompletion?: AddCompletion;
-}
+import type { LoadedCommands } from '../terminal/program.ts';
 
 /**
  * Loads all commands, unless the first word of a command line is one of those that machines call again and again: then that

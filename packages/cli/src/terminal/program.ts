@@ -1,6 +1,6 @@
 import { Command, type CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { LoadedCommands } from '../commands/load-commands.ts';
-import type { CommandWork } from './command.ts';
+import type { CommandDefinition, CommandWork } from './command.ts';
+import type { addCompletion } from './completion.ts';
 import { UsageError } from './errors.ts';
 import { withGlobalOptions } from './global-options.ts';
 import { helpConfiguration, pathOf } from './help.ts';
@@ -18,10 +18,11 @@ export interface ProgramHooks {
   readonly execute: (work: CommandWork) => Promise<void>;
 }
 
-export type AddCompletion = (
-  program: CommandUnknownOpts,
-  hooks: Pick<ProgramHooks, 'print' | 'readNames'>,
-) => void;
+export interface LoadedCommands {
+  readonly commands: readonly CommandDefinition[];
+  /** Adds what completes the commands in a shell, where all are there. */
+  readonly addCompletion?: typeof addCompletion;
+}
 
 export function buildProgram({ commands, addCompletion }: LoadedCommands, hooks: ProgramHooks) {
   const { version, answer, execute } = hooks;

@@ -1,16 +1,13 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
 export interface CompiledModulesOptions {
   /** Of the modules: each is a function of CommonJS (`exports`, `require`, `module`, `__filename`, `__dirname`). */
   readonly directory: string;
-  /**
-   * Names the kind of process, such as a command. Each has its own compiled code: what another one never calls would have to
-   * be read with the rest.
-   */
+  /** Kind of process. Each kind has code of its own: what another one calls would have to be read with the rest. */
   readonly kind: string;
 }
 
@@ -26,18 +23,35 @@ type ModuleFunction = (
   directory: string,
 ) => void;
 
-/** CRC-32 of the source and of the code, little-endian; then nothing up to where V8 wants code to begin. */
-const header = { source: 0, code: 4, bytes: 16 } as const;
+interface KeptCode {
+  /** Processes that have added to it. */
+  readonly writers: number;
+  readonly bytes: Buffer;
+}
 
-/** The command of a command line: its first word that can be one, and else `program`. */
-export function commandIn(words: readonly string[]): string {
-  return words.find((word) => /^[a-z][a-z-]{0,20}$/.test(word)) ?? 'program';
+/** Places of 32-bit numbers, little-endian: CRC-32 of the source, of the code, and the writers; code begins where V8 wants it. */
+const header = { source: 0, code: 4, writers: 8, bytes: 16 } as const;
+
+/** Processes that add what they called to the code: the first may have printed no more than help. */
+const writersMost = 5;
+
+/** Nothing but a file is waited for, or written. */
+const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+const readFlags = O_RDONLY | O_NONBLOCK;
+const writeFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
+
+/** Commands that have code of their own. */
+const ownKinds: ReadonlySet<string> = new Set(['backup', 'restore']);
+
+/** The kind of a process with such a command line. */
+export function kindOf(words: readonly string[]): string {
+  return words.find((word) => ownKinds.has(word)) ?? 'other';
 }
 
 /**
- * Loads the modules of a packaged program with the code that an earlier process compiled. Node's own compile cache
- * has only what is compiled while a module loads; this one has every function that was called, half of what a short command
- * takes.
+ * Loads the modules of a packaged program with code that earlier processes compiled. Node's own compile cache has
+ * only what is compiled while a module loads; this one also has the functions that those processes called, whose compiling
+ * takes a third of a short command.
  *
  * The code lies in the program's directory, wherever that is installed: whoever can write there could change the
  * program itself. Where that is nobody who runs it, all is compiled anew each time.
@@ -47,12 +61,15 @@ export class CompiledModules {
   readonly #cache: string;
   readonly #require: NodeJS.Require;
   readonly #loaded = new Map<string, LoadedModule>();
-  /** Modules without code that could be used, by their names. */
-  readonly #lacking = new Map<string, { readonly script: Script; readonly source: Buffer }>();
+  /** Modules whose code is still added to. */
+  readonly #growing = new Map<
+    string,
+    { readonly script: Script; readonly source: Buffer; readonly kept: KeptCode | undefined }
+  >();
 
   constructor({ directory, kind }: CompiledModulesOptions) {
     this.#directory = directory;
-    // `node_modules`, as git and `npm pack` leave that out. Another version of V8 would refuse the code.
+    // Code is of one version of V8. Git and `npm pack` leave `node_modules` out.
     const node = `${process.version}-${process.arch}`;
     this.#cache = join(directory, 'node_modules', '.cache', 'holdfast', node, kind);
     this.#require = createRequire(join(directory, 'package.json'));
@@ -64,58 +81,74 @@ export class CompiledModules {
     if (known !== undefined) return known.exports;
     const path = join(this.#directory, name);
     const source = readFileSync(path);
-    const cachedData = this.#readCode(name, source);
-    const script = new Script(source.toString('latin1'), { filename: path, cachedData });
-    if (script.cachedDataRejected !== false) this.#lacking.set(name, { script, source });
+    const kept = this.#readCode(name, source);
+    // Bundles are ASCII.
+    const script = new Script(source.toString('latin1'), { filename: path, cachedData: kept?.bytes });
+    const isUsed = script.cachedDataRejected === false;
+    if (!isUsed || kept === undefined || kept.writers < writersMost)
+      this.#growing.set(name, { script, source, kept: isUsed ? kept : undefined });
     const module: LoadedModule = { exports: {} };
     this.#loaded.set(name, module);
-    const run = script.runInThisContext() as ModuleFunction;
-    run(module.exports, (wanted) => this.#requireFrom(wanted), module, path, this.#directory);
+    try {
+      const run = script.runInThisContext() as ModuleFunction;
+      run(module.exports, (wanted) => this.#requireFrom(wanted), module, path, this.#directory);
+    } catch (error) {
+      this.#loaded.delete(name);
+      throw error;
+    }
     return module.exports;
   }
 
-  /** Keeps what has been compiled by now of modules that had no code: call it when the process has done its work. */
+  /** Keeps what has been compiled by now: call it when the process has done its work. */
   keep(): void {
+    const growing = [...this.#growing];
+    this.#growing.clear();
     try {
-      for (const [name, { script, source }] of this.#lacking)
-        this.#writeCode(name, source, script.createCachedData());
+      if (growing.length > 0) mkdirSync(this.#cache, { recursive: true, mode: 0o700 });
     } catch {
-      // Nobody who runs the program can write there, or the disk is full.
+      // Nobody who runs the program may write there.
+      return;
     }
-    this.#lacking.clear();
+    for (const [name, { script, source, kept }] of growing) {
+      const compiled = script.createCachedData();
+      // A long process has given up functions that it called in the beginning.
+      const bytes = kept !== undefined && kept.bytes.length > compiled.length ? kept.bytes : compiled;
+      this.#writeCode(name, source, { writers: (kept?.writers ?? 0) + 1, bytes });
+    }
   }
 
   #requireFrom(name: string): unknown {
     return name.startsWith('./') ? this.load(name.slice(2)) : this.#require(name);
   }
 
-  #readCode(name: string, source: Buffer): Buffer | undefined {
+  #readCode(name: string, source: Buffer): KeptCode | undefined {
     try {
-      const bytes = readFileSync(join(this.#cache, name));
+      const bytes = readFileSync(join(this.#cache, name), { flag: readFlags });
       const code = bytes.subarray(header.bytes);
-      // V8 compares lengths of sources only, and trusts the code.
+      // V8 compares lengths of sources only, and trusts the code; another process may be writing it.
       const isWhole =
         bytes.readUInt32LE(header.source) === crc32(source) &&
         bytes.readUInt32LE(header.code) === crc32(code);
-      return isWhole ? code : undefined;
+      return isWhole ? { writers: bytes.readUInt32LE(header.writers), bytes: code } : undefined;
     } catch {
       return undefined;
     }
   }
 
-  #writeCode(name: string, source: Buffer, code: Buffer): void {
+  #writeCode(name: string, source: Buffer, { writers, bytes }: KeptCode): void {
     const head = Buffer.alloc(header.bytes);
     head.writeUInt32LE(crc32(source), header.source);
-    head.writeUInt32LE(crc32(code), header.code);
-    const path = join(this.#cache, name);
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const beside = `${path}.${process.pid}`;
+    head.writeUInt32LE(crc32(bytes), header.code);
+    head.writeUInt32LE(writers, header.writers);
     try {
-      writeFileSync(beside, Buffer.concat([head, code]), { mode: 0o600, flag: 'wx' });
-      renameSync(beside, path);
-    } catch (error) {
-      rmSync(beside, { force: true });
-      throw error;
+      const file = openSync(join(this.#cache, name), writeFlags, 0o600);
+      try {
+        writeFileSync(file, Buffer.concat([head, bytes]));
+      } finally {
+        closeSync(file);
+      }
+    } catch {
+      // The disk is full, or something else has the name: the next process compiles anew.
     }
   }
 }

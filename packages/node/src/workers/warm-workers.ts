@@ -12,9 +12,9 @@ import type { ResourceLimits } from 'node:worker_threads';
  */
 const workerLimits: ResourceLimits = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 1000 };
 
-/** Starts a thread on a module that calls `serveTasks`; it keeps compiled code as its parent does, by the same words. */
+/** Starts a thread on a module that calls `serveTasks`. In the package it keeps compiled code by the words of its parent. */
 export function startThread(module: URL, limits: ResourceLimits = workerLimits): Worker {
-  // Node names its own version's part of the directory that it was given.
+  // In a checkout. Node names its own version's part of the directory that it was given.
   const cache = getCompileCacheDir();
   return new Worker(module, {
     resourceLimits: limits,
